@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The one makefile: explicit lists, everything under build/. `make help` lists
+# the targets. `make asan ...` and `make tsan ...` build and run under a
+# sanitizer in a folder of their own: `make asan check-unit`.
+
+VERSION := 0.1.0
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+comma := ,
+
+# The user's own: CC, CFLAGS, LDFLAGS, PREFIX, DESTDIR, V=1, WERROR=1.
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+Q := $(if $(V),,@)
+# Warnings are errors in CI only.
+WERROR ?= $(if $(CI),1)
+
+SANITIZER := $(strip $(filter asan tsan,$(MAKECMDGOALS)))
+BUILD := build$(addprefix /,$(SANITIZER))
+SANITIZER_FLAGS := $(if $(filter asan,$(SANITIZER)),-fsanitize=address$(comma)undefined \
+	-fno-sanitize-recover=undefined -fno-omit-frame-pointer)\
+	$(if $(filter tsan,$(SANITIZER)),-fsanitize=thread)
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla \
+	-Wundef -Wformat=2 -Wimplicit-fallthrough $(if $(WERROR),-Werror)
+OWN_CPPFLAGS := -I. -I$(BUILD)/gen
+# Strings and debug information say the same in whatever folder this is built.
+OWN_CFLAGS := -std=gnu11 -pthread -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) \
+	$(SANITIZER_FLAGS)
+
+# Static where the libraries are to be had: starting a process is a part of
+# starting a VM, and the dynamic linker's half millisecond would be most of it.
+STATIC := $(if $(SANITIZER),,$(wildcard $(shell $(CC) -print-file-name=libelf.a)))
+OWN_LDFLAGS := -pthread $(SANITIZER_FLAGS) $(if $(STATIC),-static)
+LIBS := -lelf $(if $(STATIC),-lz)
+CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
+
+PAGER := image image_check image_kind loader page pager prepare source trace \
+	uffd window pt/pt pt/x86
+VMM := boot boot_long bus console cpuid events exit gate ioapic memmap memory \
+	multiboot2_header multiboot2_info options report stop uart vcpu vm
+UNIT := unit elf_writer image_help test_image test_image_bad test_loader \
+	test_page test_window test_pager test_trace test_pt test_bus test_uart \
+	test_ioapic test_console test_cpuid test_memmap test_multiboot2 \
+	test_options test_gate test_memory test_boot test_stop
+KVM_TESTS := kvm must test_vm test_race
+E2E := e2e must run elf_writer test_cli test_guests test_failures \
+	test_terminal test_kernels
+
+PAGER_OBJS := $(PAGER:%=$(BUILD)/obj/pager/%.o)
+VMM_OBJS := $(VMM:%=$(BUILD)/obj/vmm/%.o)
+MAIN_OBJ := $(BUILD)/obj/vmm/main.o
+LIBPAGER := $(BUILD)/libpager.a
+
+.PHONY: all help deps run guests bench-guests check check-unit check-kvm \
+	check-e2e asan tsan fuzz bench format format-check lint install clean
+all: $(BUILD)/vmm guests ## build the VMM and the guests (the default)
+
+help: ## list these targets
+	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | \
+		sed -E 's/:.*## /\t/' | sort | expand -t 16
+
+deps: ## install what `make run` and `make check` need (Debian, apt)
+	@scripts/deps.sh
+
+deps-dev: ## install what benchmarks, fuzzing and lint need besides
+	@scripts/deps.sh dev
+
+run: all ## boot the teaching kernel, with two processors and statistics
+	$(BUILD)/vmm $(BUILD)/guest.elf --mem 512M --cpus 2 --stats
+
+asan: all ## with other goals: under address and undefined-behaviour sanitizers
+tsan: all ## with other goals: under the thread sanitizer
+
+# --- the VMM and its library ---------------------------------------------
+
+$(BUILD)/gen/vmm/version.h: FORCE
+	@mkdir -p $(@D)
+	@v="$(VERSION)$$(git describe --always --dirty 2>/dev/null | sed s/^/-/)"; \
+	echo "#define VMM_VERSION \"$$v\"" > $@.tmp; \
+	cmp -s $@.tmp $@ || mv $@.tmp $@; rm -f $@.tmp
+.PHONY: FORCE
+FORCE:
+
+# Other flags, other objects.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(OWN_CFLAGS) $(OWN_LDFLAGS)' \
+		> $@.tmp; cmp -s $@.tmp $@ || mv $@.tmp $@; rm -f $@.tmp
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(BUILD)/gen/vmm/version.h
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  CC    $<")
+	$(Q)$(CC) $(OWN_CPPFLAGS) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIBPAGER): $(PAGER_OBJS)
+	@$(if $(V),,echo "  AR    $@")
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(BUILD)/libvmm.a: $(VMM_OBJS)
+	@$(if $(V),,echo "  AR    $@")
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(BUILD)/vmm: $(MAIN_OBJ) $(BUILD)/libvmm.a $(LIBPAGER)
+	@$(if $(V),,echo "  LD    $@")
+	$(Q)$(CC) $(OWN_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# --- guest: bare-metal programs -------------------------------------------
+
+GUEST_CFLAGS := -std=gnu11 -O2 -m64 -ffreestanding -fno-stack-protector \
+	-fno-pic -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
+	-fno-asynchronous-unwind-tables -fcf-protection=none \
+	-fno-delete-null-pointer-checks -fno-tree-loop-distribute-patterns \
+	-Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -I.
+GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none \
+	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
+GUEST_VIRT := 0xffffffff80000000
+
+GO := $(BUILD)/obj/guest
+GB := $(BUILD)/guest
+
+# Programs on the library; programs of one assembler file in 32-bit mode.
+GUEST_C_PROGRAMS := status badport hlt echo
+GUEST_BARE_PROGRAMS := hello triple spin
+GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) \
+	touch lowzero long elf32
+
+GUEST_LIB := $(GO)/lib/cpu.o $(GO)/lib/trap.o $(GO)/lib/smp.o \
+	$(GO)/lib/print.o $(GO)/lib/mb2.o $(GO)/lib/option.o
+GUEST_START := $(GO)/lib/start.o $(GUEST_LIB)
+GUEST_START_HIGH := $(GO)/lib/start-high.o $(GUEST_LIB)
+GUEST_KERNEL := $(GO)/kernel/main.o $(GO)/kernel/verify.o
+
+GUEST_ELFS := $(BUILD)/guest.elf $(GUEST_PROGRAMS:%=$(GB)/%.elf)
+
+guests: $(GUEST_ELFS) ## build the guest programs
+bench-guests: $(BUILD)/bench/touch256.elf ## build the 256 MiB guest
+
+# $(1): extra flags. The linker script is a prerequisite; -T takes it.
+define guest_ld
+@mkdir -p $(@D)
+$(Q)$(CC) $(GUEST_LDFLAGS) $(1) -o $@ $(filter %.o,$^) \
+	-Wl,-T,$(filter %.ld,$^)
+endef
+
+$(GO)/%.o: guest/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+$(GO)/%.o: guest/%.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+$(GO)/lib/start-high.o: guest/lib/start.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(GUEST_CFLAGS) -DVIRT_BASE=$(GUEST_VIRT) -MMD -MP -c -o $@ $<
+$(GO)/elf32.o: guest/elf32.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) -m32 -I. -MMD -MP -c -o $@ $<
+
+# The pattern: $(GO)/pattern-NAME.o, of PATTERN_BYTES bytes.
+$(BUILD)/mkpattern: guest/mkpattern.c guest/pattern.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -I. -o $@ $<
+$(GO)/pattern-%.bin: $(BUILD)/mkpattern
+	@mkdir -p $(@D)
+	$(Q)$< $(PATTERN_BYTES) > $@.tmp && mv $@.tmp $@
+$(GO)/pattern-%.o: guest/pattern.S $(GO)/pattern-%.bin
+	$(Q)$(CC) -m64 '-DPATTERN_FILE="$(GO)/pattern-$*.bin"' \
+		-DPATTERN_SECTION=$(PATTERN_SECTION) -c -o $@ $<
+PATTERN_SECTION := .pattern
+$(GO)/pattern-kernel.bin: PATTERN_BYTES := 8388608
+$(GO)/pattern-touch.bin: PATTERN_BYTES := 4194304
+$(GO)/pattern-touch256.bin: PATTERN_BYTES := 268435456
+$(GO)/pattern-lowzero.bin: PATTERN_BYTES := 4096
+$(GO)/pattern-lowzero.o: PATTERN_SECTION := .page0
+.SECONDARY: $(addprefix $(GO)/pattern-,kernel.bin touch.bin lowzero.bin)
+
+$(GUEST_C_PROGRAMS:%=$(GB)/%.elf): $(GB)/%.elf: $(GO)/%.o $(GUEST_START) \
+		guest/link.ld
+	$(call guest_ld)
+$(GUEST_BARE_PROGRAMS:%=$(GB)/%.elf): $(GB)/%.elf: $(GO)/%.o guest/link.ld
+	$(call guest_ld)
+$(GB)/touch.elf: $(GO)/touch.o $(GO)/pattern-touch.o $(GUEST_START) \
+		guest/link.ld
+	$(call guest_ld)
+$(BUILD)/bench/touch256.elf: $(GO)/touch.o $(GO)/pattern-touch256.o \
+		$(GUEST_START) guest/link.ld
+	$(call guest_ld)
+$(GB)/lowzero.elf: $(GO)/lowzero.o $(GO)/pattern-lowzero.o $(GUEST_START) \
+		guest/link.ld
+	$(call guest_ld)
+$(GB)/long.elf: $(GO)/long.o $(GO)/long-entry.o $(GO)/lib/print.o \
+		$(GO)/lib/mb2.o guest/link.ld
+	$(call guest_ld,-Wl$(comma)--defsym=VIRT_BASE=$(GUEST_VIRT))
+$(GB)/elf32.elf: $(GO)/elf32.o guest/link.ld
+	$(call guest_ld,-m32)
+$(BUILD)/guest.elf: $(GUEST_KERNEL) $(GO)/pattern-kernel.o \
+		$(GUEST_START_HIGH) guest/kernel/kernel.ld
+	$(call guest_ld,-Wl$(comma)-z$(comma)max-page-size=8)
+
+
+# --- tests ----------------------------------------------------------------
+
+$(BUILD)/tests/unit: $(UNIT:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAGER)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  LD    $@")
+	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf $(CHECK_LIBS)
+
+$(BUILD)/tests/kvm: $(KVM_TESTS:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAGER)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  LD    $@")
+	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf $(CHECK_LIBS)
+
+$(BUILD)/tests/e2e: $(E2E:%=$(BUILD)/obj/tests/%.o)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  LD    $@")
+	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lutil -lelf $(CHECK_LIBS)
+
+check: check-unit check-kvm check-e2e ## all tests
+
+check-unit: $(BUILD)/tests/unit ## tests that need neither KVM nor privileges
+	$(BUILD)/tests/unit
+
+check-kvm: $(BUILD)/tests/kvm guests ## tests that boot guests in the test process
+	$(BUILD)/tests/kvm $(BUILD)
+
+check-e2e: $(BUILD)/tests/e2e $(BUILD)/vmm guests ## tests of the built program
+	$(BUILD)/tests/e2e $(BUILD)
+
+# --- upkeep ---------------------------------------------------------------
+
+FORMATTED = $(shell git ls-files '*.c' '*.h')
+
+format: ## format all C files
+	clang-format -i $(FORMATTED)
+
+format-check: ## fail where the formatting differs
+	clang-format --dry-run -Werror $(FORMATTED)
+
+clean: ## remove what was built
+	rm -rf build
+
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d)

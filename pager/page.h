@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Page states, which are the page locks.
+ *
+ *	absent --claim--> loading --publish--> present
+ *	                     |
+ *	                     +------fail-----> failed
+ *
+ * Whoever turns absent into loading reads the page; everyone else waits. So a
+ * page is read exactly once, however many threads race for it.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum page_state {
+	PAGE_ABSENT,  /* 0: fresh memory is absent pages */
+	PAGE_LOADING, /* the claimer alone may publish or fail it */
+	PAGE_AWAITED, /* loading, and somebody sleeps on it */
+	PAGE_PRESENT, /* for good */
+	PAGE_FAILED,  /* for good: its content could not be had */
+};
+
+struct pages {
+	_Atomic uint32_t *state; /* a word per page: futex(2) wants 32 bits */
+	uint64_t nr;
+};
+
+/* nr pages, all absent. Costs no memory until a page changes state. 0 or
+ * -ENOMEM. */
+int pages_init(struct pages *pages, uint64_t nr);
+void pages_fini(struct pages *pages);
+
+/* True: the caller has the page to load and must publish or fail it. */
+bool page_claim(struct pages *pages, uint64_t page);
+
+/* The claimer: the content is in place (present) or never will be (failed).
+ * What the claimer wrote before is seen by everyone who finds the page present
+ * after. Wakes the waiters. */
+void page_publish(struct pages *pages, uint64_t page);
+void page_fail(struct pages *pages, uint64_t page);
+
+/* Where the page stands now; AWAITED is reported as LOADING. */
+enum page_state page_state(const struct pages *pages, uint64_t page);
+
+/* Sleeps while the page is loading. Returns the state after: ABSENT, PRESENT or
+ * FAILED. */
+enum page_state page_wait(struct pages *pages, uint64_t page);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pager: brings memory in, page by page, when it is first touched.
+ *
+ * It knows nothing of KVM. "Guest-physical" is a key: the caller says which
+ * host memory stands for which addresses (pager_arm), and where the bytes of
+ * which addresses come from (pager_add). A test pages an ordinary process's
+ * memory with it.
+ *
+ * Order of calls:
+ *
+ *	pager_create, pager_add ..., pager_arm, [threads touch the memory;
+ *	pager_load, pager_stats], pager_stop, pager_destroy
+ *
+ * What never happens: a page is read twice; a thread sees a page half written;
+ * a thread goes on after a page could not be read. In that case the thread that
+ * touched the page stays blocked, on_fail is called, and it is the caller's
+ * duty to end that thread before pager_destroy: closing a userfaultfd lets
+ * blocked threads continue on zero pages.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "pager/gpa.h"
+#include "pager/loader.h"
+#include "pager/source.h"
+
+struct pager;
+
+enum pager_mode {
+	PAGER_UFFD,  /* on first touch, through userfaultfd(2) */
+	PAGER_MAP,   /* on first touch, by the kernel: private file mappings */
+	PAGER_EAGER, /* everything before pager_arm returns */
+};
+
+/* One fault, or one pager_load that had to read. */
+struct pager_event {
+	uint64_t start_ns;  /* CLOCK_MONOTONIC, when the pager learned of it */
+	uint64_t taken_ns;  /* until the page was published */
+	pid_t tid;	    /* who touched it; 0: pager_load on own account */
+	gpa_t gpa;	    /* the page */
+	unsigned pages;	    /* brought with it, itself included */
+	const char *source; /* of the page's first byte that has one, or NULL */
+	uint64_t offset;
+};
+
+struct pager_config {
+	enum pager_mode mode;
+	unsigned window_pages; /* largest window, 1 to WINDOW_MAX */
+	/* Bring pages without content, too: all memory is armed. */
+	bool lazy_ram;
+	/*
+	 * Called once, from any thread, when a page could not be brought. The
+	 * caller makes sure that nothing that may be blocked on memory goes on;
+	 * pager_failure tells the reason. Must not touch armed memory and must
+	 * not wait for the pager.
+	 */
+	void (*on_fail)(void *ctx);
+	/* NULL, or called per event, after publishing, from the thread that
+	 * did it (the handler, or a pager_load caller: several at once). */
+	void (*on_event)(void *ctx, const struct pager_event *event);
+	void *ctx;
+};
+
+/* Host memory that stands for guest-physical addresses. */
+struct pager_memory {
+	gpa_t gpa;
+	uint64_t len;
+	void *hva; /* private anonymous memory; the caller's */
+};
+
+/*
+ * Nothing is armed yet. For PAGER_UFFD the userfaultfd is opened here: create
+ * the pager before other kernel objects that its memory is given to (a VM), so
+ * that a killed process closes it first and no kernel thread is left waiting.
+ * 0; -ENOMEM; -EPERM, -EACCES or -ENOSYS from opening the userfaultfd.
+ */
+int pager_create(struct pager **out, const struct pager_config *config);
+
+/* Before pager_arm. source must outlive the pager. 0, -EINVAL, -ENOMEM. */
+int pager_add(struct pager *pager, gpa_t gpa, uint64_t len,
+	      const struct pager_source *source, uint64_t offset);
+
+/*
+ * Arms the memory: from here on a touch brings the page. memory: nr ranges,
+ * page-aligned, sorted, disjoint; every extent lies inside them. PAGER_EAGER
+ * reads everything now; PAGER_MAP maps whole pages of congruent file extents
+ * and reads the rest now. Starts the handler thread for PAGER_UFFD, if there is
+ * anything to bring.
+ * 0; -EEXIST two extents share a byte; -EINVAL an extent outside memory; -EIO a
+ * source failed (pager_failure says where); or -errno of the host.
+ */
+int pager_arm(struct pager *pager, const struct pager_memory *memory,
+	      size_t nr);
+
+/*
+ * Brings every page that overlaps [gpa, gpa + len) and returns when all are
+ * present: for accesses from outside, devices and debuggers, which then may
+ * touch the memory without blocking. Pages nobody gave content to are none of
+ * its business. Any thread but the handler. 0 or -EIO (see pager_failure).
+ */
+int pager_load(struct pager *pager, gpa_t gpa, uint64_t len);
+
+/* The reason for on_fail or -EIO, as one line naming source, offset, address
+ * and cause; NULL while nothing failed. Valid until pager_destroy. */
+const char *pager_failure(const struct pager *pager);
+
+/*
+ * Somebody found memory unusable (EFAULT from a system call, or SIGBUS): did a
+ * mapped source shrink? If so that is recorded as the failure, on_fail is
+ * called, and true returned. PAGER_MAP's counterpart of a failed read.
+ */
+bool pager_check_sources(struct pager *pager);
+
+struct pager_stats {
+	uint64_t faults;     /* served, by the handler or pager_load */
+	uint64_t windows[4]; /* of them, brought 1, 2-4, 5-16, 17-64 pages */
+	uint64_t bytes_read; /* from sources */
+	uint64_t pages;	     /* with content (all armed ones: lazy_ram) */
+	uint64_t pages_present;
+};
+
+/* Any thread, any time after pager_arm. */
+void pager_stats(const struct pager *pager, struct pager_stats *stats);
+
+/*
+ * Ends the handler thread. The threads that touch the memory have ended or will
+ * not touch it again. Several times is fine.
+ */
+void pager_stop(struct pager *pager);
+
+/* Stops, closes, frees. The memory stays the caller's. NULL is allowed. */
+void pager_destroy(struct pager *pager);

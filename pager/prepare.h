@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two ways to load without a fault handler: everything now, or whole pages
+ * mapped from the file for the kernel to bring. Internal to the pager.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pager/loader.h"
+#include "pager/pager.h"
+
+/* Where gpa is in host memory; NULL: in none of the nr ranges. */
+void *pager_memory_at(const struct pager_memory *memory, size_t nr, gpa_t gpa);
+
+/*
+ * Puts every extent of the sealed table into memory, which is fresh (zero). If
+ * `map`, whole pages of an extent are mapped where its source is a file and
+ * offset and address are congruent modulo the page size; all other bytes are
+ * read. Adds what was read to *bytes. 0; -EIO with *failure filled; -errno of
+ * mmap(2).
+ */
+int prepare(const struct loader *loader, const struct pager_memory *memory,
+	    size_t nr, bool map, uint64_t *bytes,
+	    struct loader_failure *failure);
+
+/* How many of the table's pages are in this process's page tables now, by
+ * /proc/self/pagemap; 0 where that cannot be read. */
+uint64_t prepare_resident(const struct loader *loader,
+			  const struct pager_memory *memory, size_t nr);

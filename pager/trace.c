@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Buffered text under one lock. A thread without a name is KVM's own: a fault
+ * of a halted or interruptible vCPU is taken by a kernel worker (asynchronous
+ * page faults), whose id tells nothing of the vCPU.
+ */
+#define _GNU_SOURCE
+#include "pager/trace.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAMES_MAX 512
+
+struct trace {
+	/* Set by trace_create, constant after. */
+	FILE *file;
+	uint64_t start_ns;
+
+	pthread_mutex_t lock;
+	/* lock held: */
+	struct {
+		pid_t tid;
+		char name[16];
+	} names[NAMES_MAX];
+	unsigned nr_names;
+};
+
+int trace_create(struct trace **out, const char *path, uint64_t start_ns)
+{
+	struct trace *trace = calloc(1, sizeof(*trace));
+
+	if (!trace)
+		return -ENOMEM;
+	trace->file = fopen(path, "we");
+	if (!trace->file) {
+		int error = errno;
+
+		free(trace);
+		return -error;
+	}
+	trace->start_ns = start_ns;
+	pthread_mutex_init(&trace->lock, NULL);
+	fputs("# time_us who gpa pages source offset taken_us\n", trace->file);
+	*out = trace;
+	return 0;
+}
+
+void trace_name(struct trace *trace, pid_t tid, const char *name)
+{
+	pthread_mutex_lock(&trace->lock);
+	if (trace->nr_names < NAMES_MAX) {
+		trace->names[trace->nr_names].tid = tid;
+		snprintf(trace->names[trace->nr_names].name,
+			 sizeof(trace->names[0].name), "%s", name);
+		trace->nr_names++;
+	}
+	pthread_mutex_unlock(&trace->lock);
+}
+
+/* lock held */
+static const char *who(const struct trace *trace, pid_t tid)
+{
+	if (!tid)
+		return "device";
+	for (unsigned i = 0; i < trace->nr_names; i++)
+		if (trace->names[i].tid == tid)
+			return trace->names[i].name;
+	return "kvm";
+}
+
+void trace_event(struct trace *trace, const struct pager_event *event)
+{
+	pthread_mutex_lock(&trace->lock);
+	fprintf(trace->file, "%.1f %s 0x%llx %u %s 0x%llx %.1f\n",
+		(double)(event->start_ns - trace->start_ns) / 1e3,
+		who(trace, event->tid), (unsigned long long)event->gpa,
+		event->pages, event->source ? event->source : "-",
+		(unsigned long long)event->offset,
+		(double)event->taken_ns / 1e3);
+	pthread_mutex_unlock(&trace->lock);
+}
+
+int trace_destroy(struct trace *trace)
+{
+	int error;
+
+	if (!trace)
+		return 0;
+	error = ferror(trace->file) ? EIO : 0;
+	if (fclose(trace->file) && !error)
+		error = errno;
+	pthread_mutex_destroy(&trace->lock);
+	free(trace);
+	return -error;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * userfaultfd(2): the only user of <linux/userfaultfd.h>. Addresses are
+ * host-virtual; addresses and lengths are multiples of the page size.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A thread touched a page that is not there. */
+struct uffd_fault {
+	uint64_t hva;
+	pid_t tid; /* 0 when the kernel does not tell */
+};
+
+/*
+ * Opens /dev/userfaultfd, or where that is missing or forbidden makes the
+ * system call. Never UFFD_USER_MODE_ONLY: KVM touches guest memory in kernel
+ * mode. Returns a descriptor, or -errno: -EPERM or -EACCES forbidden, -ENOSYS
+ * not in this kernel.
+ */
+int uffd_open(void);
+
+/* Missing pages of [hva, hva + len) will fault to fd. 0 or -errno. */
+int uffd_register(int fd, void *hva, uint64_t len);
+/* The opposite; sleepers wake and find zero pages where nothing came. */
+int uffd_unregister(int fd, void *hva, uint64_t len);
+
+/*
+ * Publishes len bytes from src at hva, atomically per page, and wakes whoever
+ * waits for them. A page that somebody else had put there is left alone and
+ * woken. 0 or -errno.
+ */
+int uffd_copy(int fd, void *hva, const void *src, uint64_t len);
+/* The same with zero pages. */
+int uffd_zero(int fd, void *hva, uint64_t len);
+int uffd_wake(int fd, void *hva, uint64_t len);
+
+/* Up to max faults without blocking; 0 when there is none. -errno. */
+int uffd_read(int fd, struct uffd_fault *faults, unsigned max);

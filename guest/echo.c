@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Serial input by interrupt: what is typed comes back in upper case, until `q`
+ * or ^D. From the 16550 (PC16550D 8.6) through pin 4 of the I/O APIC (82093AA
+ * 3.2.4), edge-triggered, to the local APIC.
+ */
+#include "guest/lib/cpu.h"
+#include "guest/lib/lapic.h"
+#include "guest/lib/print.h"
+
+enum com1_port {
+	RBR = ABI_PORT_COM1,	 /* receiver buffer */
+	IER = ABI_PORT_COM1 + 1, /* interrupt enable */
+	IIR = ABI_PORT_COM1 + 2, /* interrupt identification, on reading */
+	FCR = ABI_PORT_COM1 + 2, /* FIFO control, on writing */
+	MCR = ABI_PORT_COM1 + 4, /* modem control */
+	LSR = ABI_PORT_COM1 + 5, /* line status */
+};
+
+#define IER_RECEIVED 0x01
+#define IIR_NONE     0x01 /* no interrupt pending */
+#define FCR_ENABLE   0x07 /* and clear both FIFOs */
+#define MCR_READY    0x0b /* DTR, RTS, and OUT2: a PC's gate to the IRQ line */
+#define LSR_RECEIVED 0x01
+
+#define IOAPIC_SELECT		0x00
+#define IOAPIC_WINDOW		0x10
+#define IOAPIC_REDIRECTION(pin) (0x10 + 2 * (pin))
+
+#define CTRL_D 4
+
+static volatile bool done;
+
+static void ioapic_write(uint8_t reg, uint32_t value)
+{
+	volatile char *base = (volatile char *)(uint64_t)ABI_IOAPIC_BASE;
+
+	*(volatile uint32_t *)(base + IOAPIC_SELECT) = reg;
+	*(volatile uint32_t *)(base + IOAPIC_WINDOW) = value;
+}
+
+static void echo(char c)
+{
+	if (c == 'q' || c == CTRL_D)
+		done = true;
+	else
+		print("%c", c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+}
+
+/* Edge-triggered: the line must have been low once before another interrupt
+ * can come, so take all there is. */
+static void serial(unsigned vector)
+{
+	CHECK_EQ(vector, VECTOR_SERIAL);
+	while (!(inb(IIR) & IIR_NONE))
+		while (inb(LSR) & LSR_RECEIVED)
+			echo(inb(RBR));
+	lapic_write(LAPIC_EOI, 0);
+}
+
+int guest_main(uint32_t magic, const struct mb2_info *info)
+{
+	(void)magic;
+	(void)info;
+	irq_handler = serial;
+	lapic_start();
+	/* High half first: the destination, in bits 56 to 63. */
+	ioapic_write(IOAPIC_REDIRECTION(ABI_COM1_IRQ) + 1,
+		     lapic_read(LAPIC_ID));
+	ioapic_write(IOAPIC_REDIRECTION(ABI_COM1_IRQ), VECTOR_SERIAL);
+	outb(FCR, FCR_ENABLE);
+	outb(MCR, MCR_READY);
+	outb(IER, IER_RECEIVED);
+	print("echo: type, q ends\n");
+	vm_ready();
+	while (!done)
+		__asm__ volatile("sti; hlt; cli" : : : "memory");
+	print("\necho: done\n");
+	return 0;
+}

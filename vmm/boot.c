@@ -1,0 +1,673 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan of a start. Each step below claims memory (`taken`) and leaves
+ * extents; the multiboot2 information is written last, when every address in it
+ * is known, but placed first, because its customary place is page 0.
+ */
+#define _GNU_SOURCE
+#include "vmm/boot.h"
+
+#include <assert.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/boot_plan.h"
+#include "vmm/memmap.h"
+#include "vmm/multiboot2.h"
+
+#define MIB	 (UINT64_C(1) << 20)
+#define BELOW_4G (UINT64_C(1) << 32)
+
+/* A segment larger than this that is neither writable nor executable is data
+ * that need not be reachable before the guest reads it. */
+#define LARGE_DATA (256 * MIB)
+
+/* Section header tables larger than this are not passed on. */
+#define SECTIONS_MAX (256 * 1024)
+
+static const char *const protocol_names[] = {
+	[BOOT_AUTO] = "auto",
+	[BOOT_MULTIBOOT2] = "multiboot2",
+	[BOOT_ELF] = "elf",
+	[BOOT_LONG] = "long",
+};
+
+const char *boot_protocol_name(enum boot_protocol protocol)
+{
+	return protocol_names[protocol];
+}
+
+bool boot_protocol_parse(const char *name, enum boot_protocol *protocol)
+{
+	for (unsigned i = BOOT_AUTO; i <= BOOT_LONG; i++) {
+		if (strcmp(name, protocol_names[i]))
+			continue;
+		*protocol = (enum boot_protocol)i;
+		return true;
+	}
+	return false;
+}
+
+int boot_error(struct image_error *err, int rc, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	return rc;
+}
+
+static void note(const struct boot_plan *plan, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void note(const struct boot_plan *plan, const char *format, ...)
+{
+	char line[256];
+	va_list args;
+
+	if (!plan->params.note)
+		return;
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	plan->params.note(line);
+}
+
+int boot_plan_extent(struct boot_plan *plan, gpa_t gpa, uint64_t len,
+		     const struct pager_source *source, uint64_t offset)
+{
+	struct extent *e =
+		reallocarray(plan->extents, plan->nr_extents + 1, sizeof(*e));
+
+	if (!e)
+		return -ENOMEM;
+	plan->extents = e;
+	e[plan->nr_extents++] = (struct extent){gpa, len, source, offset};
+	return 0;
+}
+
+static int take(struct boot_plan *plan, gpa_t start, uint64_t len, bool hot)
+{
+	struct boot_range *r =
+		reallocarray(plan->taken, plan->nr_taken + 1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	plan->taken = r;
+	r[plan->nr_taken++] = (struct boot_range){{start, len}, hot};
+	return 0;
+}
+
+int boot_plan_place(struct boot_plan *plan, uint64_t len, gpa_t min, gpa_t max,
+		    bool hot, gpa_t *start)
+{
+	struct gpa_range *taken = calloc(plan->nr_taken + 1, sizeof(*taken));
+	int rc;
+
+	if (!taken)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->nr_taken; i++)
+		taken[i] = plan->taken[i].range;
+	rc = memmap_place(&plan->map, taken, plan->nr_taken, len, PAGE_SIZE,
+			  min, max, false, start);
+	free(taken);
+	return rc ? rc : take(plan, *start, len, hot);
+}
+
+/* Choosing the protocol. */
+
+static int read_header(struct boot_plan *plan, struct mb2_header *header,
+		       struct image_error *err)
+{
+	struct image *image = plan->image;
+	enum boot_protocol asked = plan->params.protocol;
+	uint8_t *head = malloc(MB2_SEARCH);
+	char why[256] = "";
+	ssize_t n;
+	int rc;
+
+	if (!head)
+		return -ENOMEM;
+	n = pread(image->fd, head, MB2_SEARCH, 0);
+	rc = n < 0 ? -errno
+		   : mb2_header_find(header, head, (size_t)n, why, sizeof(why));
+	free(head);
+	if (n < 0)
+		return boot_error(err, rc, "%s: cannot read its head: %s",
+				  image->path, strerror(-rc));
+	if (rc == -ENOENT && asked == BOOT_AUTO) {
+		plan->protocol = BOOT_ELF;
+		if (*why)
+			note(plan, "%s: %s", image->path, why);
+		return 0;
+	}
+	if (rc == -ENOENT)
+		return boot_error(
+			err, -ENOEXEC,
+			"%s: no multiboot2 header in its first 32 "
+			"KiB%s%s; without --boot=multiboot2 it starts "
+			"as a plain ELF",
+			image->path, *why ? ": " : "", why);
+	if (rc)
+		return boot_error(err, -ENOEXEC, "%s: multiboot2 header: %s",
+				  image->path, why);
+	plan->protocol = BOOT_MULTIBOOT2;
+	return 0;
+}
+
+/* The multiboot2 header's wishes. */
+
+/* 3.1.5: the file is loaded as the address tag says, the ELF headers do not
+ * count. */
+static int apply_address(struct image *image, const struct mb2_header *h,
+			 struct image_error *err)
+{
+	uint64_t offset = h->offset - (h->header_addr - h->load_addr);
+	uint64_t in_file = image->size - offset;
+	uint64_t filesz =
+		h->load_end_addr ? h->load_end_addr - h->load_addr : in_file;
+	uint64_t memsz =
+		h->bss_end_addr ? h->bss_end_addr - h->load_addr : filesz;
+
+	if (filesz > in_file)
+		return boot_error(
+			err, -ENOEXEC,
+			"%s: multiboot2 address tag: load_end_addr "
+			"0x%x asks for 0x%llx bytes at offset 0x%llx, "
+			"the file has 0x%llx there",
+			image->path, h->load_end_addr,
+			(unsigned long long)filesz, (unsigned long long)offset,
+			(unsigned long long)in_file);
+	image->segments[0] = (struct image_segment){
+		.index = 0,
+		.flags = PF_R | PF_W | PF_X,
+		.offset = offset,
+		.vaddr = h->load_addr,
+		.paddr = h->load_addr,
+		.filesz = filesz,
+		.memsz = memsz > filesz ? memsz : filesz,
+	};
+	image->nr_segments = 1;
+	return 0;
+}
+
+static gpa_t image_start(const struct image *image)
+{
+	return image->segments[0].paddr;
+}
+
+static bool in_ram(const struct boot_plan *plan, gpa_t start, uint64_t len)
+{
+	for (unsigned i = 0; i < plan->nr_ram; i++)
+		if (start >= plan->ram[i].start &&
+		    start - plan->ram[i].start < plan->ram[i].len)
+			return len <=
+			       plan->ram[i].len - (start - plan->ram[i].start);
+	return false;
+}
+
+/* 3.1.13: where a relocatable image goes. */
+static int relocate(struct boot_plan *plan, const struct mb2_header *h,
+		    struct image_error *err)
+{
+	struct image *image = plan->image;
+	gpa_t old = image_start(image), base;
+	uint64_t len = image_end(image) - old;
+	uint64_t align = h->align > PAGE_SIZE ? h->align : PAGE_SIZE;
+	gpa_t min = h->min_addr > MIB ? h->min_addr : MIB;
+	gpa_t max = (uint64_t)h->max_addr + 1;
+
+	if (h->preference == MB2_PREFER_NONE && in_ram(plan, old, len) &&
+	    old >= h->min_addr && old + len <= max && !(old % h->align))
+		return 0;
+	/* The image keeps its place within a page, in case it is not a page's
+	 * start and the header did not ask for one. */
+	if (memmap_place(&plan->map, NULL, 0, len + (old & PAGE_MASK), align,
+			 min, max, h->preference == MB2_PREFER_HIGH, &base))
+		return boot_error(err, -ENOEXEC,
+				  "%s: multiboot2 relocatable tag: no room for "
+				  "0x%llx bytes from 0x%x to 0x%x, alignment "
+				  "0x%x; try more --mem",
+				  image->path, (unsigned long long)len,
+				  h->min_addr, h->max_addr, h->align);
+	if (h->align < PAGE_SIZE)
+		base += old & PAGE_MASK;
+	note(plan, "%s: relocated from 0x%llx to 0x%llx", image->path,
+	     (unsigned long long)old, (unsigned long long)base);
+	image_relocate(image, base - old);
+	return 0;
+}
+
+static int apply_header(struct boot_plan *plan, const struct mb2_header *h,
+			struct image_error *err)
+{
+	struct image *image = plan->image;
+	gpa_t linked = image_start(image);
+	int rc = 0;
+
+	if (h->has_address) {
+		rc = apply_address(image, h, err);
+		if (rc)
+			return rc;
+		linked = image_start(image);
+	}
+	if (h->console_required)
+		note(plan, "%s: asks for a console; it has the serial port",
+		     image->path);
+	if (h->relocatable) {
+		rc = relocate(plan, h, err);
+		plan->has_image_base = true;
+	}
+	if (rc)
+		return rc;
+	if (h->has_entry)
+		image->entry = h->entry + (image_start(image) - linked);
+	if (!image_segment_at(image, image->entry, 1))
+		return boot_error(
+			err, -ENOEXEC,
+			"%s: multiboot2 entry address tag: 0x%x is in "
+			"no segment of the image",
+			image->path, h->entry);
+	return 0;
+}
+
+/* What lies where. */
+
+static int take_image(struct boot_plan *plan, struct image_error *err)
+{
+	const struct gpa_range hole = {
+		MEMMAP_HOLE_START,
+		MEMMAP_HOLE_END - MEMMAP_HOLE_START,
+	};
+	struct image *image = plan->image;
+	int rc = image_check_ram(image, plan->ram, plan->nr_ram, hole, err);
+
+	if (rc)
+		return rc;
+	plan->image_source = source_file(image->path, image->fd);
+	for (size_t i = 0; !rc && i < image->nr_segments; i++) {
+		const struct image_segment *s = &image->segments[i];
+
+		rc = take(plan, s->paddr, s->memsz,
+			  s->flags & (PF_W | PF_X) || s->memsz <= LARGE_DATA);
+		if (!rc && s->filesz)
+			rc = boot_plan_extent(plan, s->paddr, s->filesz,
+					      &plan->image_source, s->offset);
+	}
+	return rc;
+}
+
+static int open_module(struct boot_plan *plan, size_t i,
+		       struct image_error *err)
+{
+	const struct boot_module_option *option = &plan->params.modules[i];
+	struct boot_module *m = &plan->modules[i];
+	struct stat st;
+
+	/* A FIFO must not block. */
+	m->fd = open(option->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (m->fd < 0)
+		return boot_error(err, errno == ENOENT ? -ENOENT : -EINVAL,
+				  "%s: cannot open the module: %s",
+				  option->path, strerror(errno));
+	if (fstat(m->fd, &st) || !S_ISREG(st.st_mode))
+		return boot_error(err, -EINVAL,
+				  "%s: the module is not a regular file",
+				  option->path);
+	m->len = (uint64_t)st.st_size;
+	m->source = source_file(option->path, m->fd);
+	plan->info_modules[i].len = m->len;
+	plan->info_modules[i].cmdline =
+		option->args ? option->args : option->path;
+	return 0;
+}
+
+static int open_modules(struct boot_plan *plan, struct image_error *err)
+{
+	size_t nr = plan->params.nr_modules;
+	int rc = 0;
+
+	plan->modules = calloc(nr + 1, sizeof(*plan->modules));
+	plan->info_modules = calloc(nr + 1, sizeof(*plan->info_modules));
+	if (!plan->modules || !plan->info_modules)
+		return -ENOMEM;
+	for (size_t i = 0; !rc && i < nr; i++) {
+		plan->nr_modules = i + 1;
+		plan->modules[i].fd = -1;
+		rc = open_module(plan, i, err);
+	}
+	return rc;
+}
+
+static int place_modules(struct boot_plan *plan, struct image_error *err)
+{
+	for (size_t i = 0; i < plan->nr_modules; i++) {
+		struct boot_module *m = &plan->modules[i];
+		uint64_t len = m->len ? m->len : 1;
+		gpa_t start;
+		int rc;
+
+		/* Behind the kernel, where loaders put them; else anywhere
+		 * above the first megabyte. */
+		rc = boot_plan_place(plan, len, image_end(plan->image),
+				     BELOW_4G, false, &start);
+		if (rc == -ENOSPC)
+			rc = boot_plan_place(plan, len, MIB, BELOW_4G, false,
+					     &start);
+		if (rc == -ENOSPC)
+			return boot_error(err, -EINVAL,
+					  "%s: no room for the module's 0x%llx "
+					  "bytes below 4 GiB; try more --mem",
+					  m->source.name,
+					  (unsigned long long)m->len);
+		if (!rc)
+			rc = boot_plan_extent(plan, start, m->len, &m->source,
+					      0);
+		if (rc)
+			return rc;
+		plan->info_modules[i].start = start;
+	}
+	return 0;
+}
+
+/* 3.6.7: the section headers, and room for the sections that no segment
+ * brings: symbols and strings. Lazy: nothing is read unless the guest looks. */
+static int read_sections(struct boot_plan *plan)
+{
+	const struct image *image = plan->image;
+	size_t len = (size_t)image->shnum * image->shentsize;
+	struct pager_source file = source_file(image->path, image->fd);
+
+	if (!image->shnum)
+		return 0;
+	if (len > SECTIONS_MAX) {
+		note(plan, "%s: %u section headers are too many to pass on",
+		     image->path, image->shnum);
+		return 0;
+	}
+	plan->sections = malloc(len);
+	if (!plan->sections)
+		return -ENOMEM;
+	if (file.read(file.ctx, plan->sections, len, image->shoff)) {
+		free(plan->sections);
+		plan->sections = NULL;
+	}
+	return 0;
+}
+
+static int place_section(struct boot_plan *plan, uint32_t type, uint64_t addr,
+			 uint64_t offset, uint64_t size, uint64_t *placed)
+{
+	const struct image *image = plan->image;
+	int rc;
+
+	*placed = 0;
+	if (addr || !size || type == SHT_NULL || type == SHT_NOBITS ||
+	    offset > image->size || size > image->size - offset)
+		return 0;
+	rc = boot_plan_place(plan, size, image_end(image), BELOW_4G, false,
+			     placed);
+	if (rc == -ENOSPC)
+		return 0; /* the guest does without */
+	return rc ? rc
+		  : boot_plan_extent(plan, *placed, size, &plan->image_source,
+				     offset);
+}
+
+static int place_sections(struct boot_plan *plan)
+{
+	const struct image *image = plan->image;
+	uint64_t placed;
+	int rc = 0;
+
+	for (uint32_t i = 0; plan->sections && !rc && i < image->shnum; i++) {
+		void *header = plan->sections + (size_t)i * image->shentsize;
+
+		if (image->class == 64) {
+			Elf64_Shdr *s = header;
+
+			rc = place_section(plan, s->sh_type, s->sh_addr,
+					   s->sh_offset, s->sh_size, &placed);
+			if (placed)
+				s->sh_addr = placed;
+		} else {
+			Elf32_Shdr *s = header;
+
+			rc = place_section(plan, s->sh_type, s->sh_addr,
+					   s->sh_offset, s->sh_size, &placed);
+			if (placed)
+				s->sh_addr = (uint32_t)placed;
+		}
+	}
+	return rc;
+}
+
+/* The information structure. */
+
+static struct mb2_params info_params(const struct boot_plan *plan)
+{
+	const struct image *image = plan->image;
+
+	return (struct mb2_params){
+		.cmdline = plan->params.cmdline,
+		.loader = plan->params.loader_name,
+		.modules = plan->info_modules,
+		.nr_modules = plan->nr_modules,
+		.map = &plan->map,
+		.sections = plan->sections,
+		.shnum = plan->sections ? image->shnum : 0,
+		.shentsize = image->shentsize,
+		.shstrndx = image->shstrndx,
+		.has_image_base = plan->has_image_base,
+		.image_base = (uint32_t)image_start(image),
+	};
+}
+
+static int place_info(struct boot_plan *plan, struct image_error *err)
+{
+	const struct boot_params *p = &plan->params;
+	struct mb2_params info = info_params(plan);
+	const struct image_segment *hit;
+	/* Reserving the structure itself, and page tables, splits entries. */
+	uint64_t len =
+		page_up(mb2_info_size(&info) + 4 * sizeof(struct memmap_entry));
+	int rc;
+
+	plan->info_gpa = p->mbi_addr_given ? p->mbi_addr : 0;
+	plan->info_len = len;
+	hit = image_segment_at(plan->image, plan->info_gpa, len);
+	if (p->mbi_addr_given && hit)
+		return boot_error(
+			err, -ENOEXEC,
+			"%s: --mbi-addr 0x%llx: segment %u is at "
+			"0x%llx to 0x%llx; choose another address or "
+			"leave the option out",
+			plan->image->path, (unsigned long long)p->mbi_addr,
+			hit->index, (unsigned long long)hit->paddr,
+			(unsigned long long)(hit->paddr + hit->memsz));
+	if (p->mbi_addr_given && !in_ram(plan, p->mbi_addr, len))
+		return boot_error(err, -EINVAL,
+				  "--mbi-addr 0x%llx: 0x%llx bytes from there "
+				  "are not RAM",
+				  (unsigned long long)p->mbi_addr,
+				  (unsigned long long)len);
+	if (hit || !in_ram(plan, plan->info_gpa, len)) {
+		rc = boot_plan_place(plan, len, 0, BELOW_4G, true,
+				     &plan->info_gpa);
+		if (rc)
+			return boot_error(
+				err, -EINVAL,
+				"no room for 0x%llx bytes of multiboot2 "
+				"information below 4 GiB; try more "
+				"--mem",
+				(unsigned long long)len);
+		note(plan,
+		     "%s: has a segment at the information's place; the "
+		     "information moves to 0x%llx",
+		     plan->image->path, (unsigned long long)plan->info_gpa);
+	} else {
+		rc = take(plan, plan->info_gpa, len, true);
+	}
+	return rc ? rc
+		  : memmap_set(&plan->map, plan->info_gpa, len,
+			       MEMMAP_RESERVED);
+}
+
+static int write_info(struct boot_plan *plan)
+{
+	struct mb2_params info = info_params(plan);
+	size_t len = mb2_info_size(&info);
+	uint8_t *bytes = malloc(len);
+
+	if (!bytes)
+		return -ENOMEM;
+	assert(len <= plan->info_len);
+	mb2_info_build(&info, bytes);
+	plan->info_bytes = (struct source_bytes){bytes, len};
+	plan->info_source =
+		source_bytes("multiboot2 information", &plan->info_bytes);
+	return boot_plan_extent(plan, plan->info_gpa, len, &plan->info_source,
+				0);
+}
+
+/* The first registers. */
+
+static int set_entry(struct boot_plan *plan, struct image_error *err)
+{
+	const struct image *image = plan->image;
+	struct boot_entry *entry = &plan->entry;
+
+	entry->rip = image->entry;
+	entry->rax = ABI_MB2_MAGIC;
+	entry->rbx = entry->rsi = entry->rdi = plan->info_gpa;
+	if (plan->protocol == BOOT_LONG) {
+		entry->long_mode = true;
+		return boot_long_tables(plan, err);
+	}
+	if (image->entry >= BELOW_4G)
+		return boot_error(err, -ENOEXEC,
+				  "%s: e_entry 0x%llx is at physical 0x%llx, "
+				  "which 32-bit code cannot reach; try "
+				  "--boot=long",
+				  image->path,
+				  (unsigned long long)image->e_entry,
+				  (unsigned long long)image->entry);
+	return 0;
+}
+
+static int make_plan(struct boot_plan *plan, struct image_error *err)
+{
+	enum boot_protocol asked = plan->params.protocol;
+	struct mb2_header header;
+	int rc = 0;
+
+	plan->nr_ram = memmap_ram(plan->ram, plan->params.memory,
+				  MEMMAP_HOLE_START, MEMMAP_HOLE_END);
+	for (unsigned i = 0; !rc && i < plan->nr_ram; i++)
+		rc = memmap_set(&plan->map, plan->ram[i].start,
+				plan->ram[i].len, MEMMAP_USABLE);
+	plan->protocol = asked;
+	if (!rc && (asked == BOOT_AUTO || asked == BOOT_MULTIBOOT2))
+		rc = read_header(plan, &header, err);
+	if (!rc && plan->protocol == BOOT_MULTIBOOT2)
+		rc = apply_header(plan, &header, err);
+	if (!rc)
+		rc = take_image(plan, err);
+	if (!rc)
+		rc = open_modules(plan, err);
+	if (!rc)
+		rc = read_sections(plan);
+	if (!rc)
+		rc = place_info(plan, err);
+	if (!rc)
+		rc = set_entry(plan, err);
+	if (!rc)
+		rc = place_modules(plan, err);
+	if (!rc)
+		rc = place_sections(plan);
+	return rc ? rc : write_info(plan);
+}
+
+int boot_plan_create(struct boot_plan **out, struct image *image,
+		     const struct boot_params *params, struct image_error *err)
+{
+	struct boot_plan *plan = calloc(1, sizeof(*plan));
+	int rc;
+
+	err->text[0] = '\0';
+	if (!plan)
+		return boot_error(err, -ENOMEM, "out of memory");
+	plan->image = image;
+	plan->params = *params;
+	memmap_init(&plan->map);
+	rc = make_plan(plan, err);
+	if (rc) {
+		if (!err->text[0])
+			boot_error(err, rc, "cannot lay out memory: %s",
+				   strerror(-rc));
+		boot_plan_destroy(plan);
+		return rc;
+	}
+	*out = plan;
+	return 0;
+}
+
+void boot_plan_destroy(struct boot_plan *plan)
+{
+	if (!plan)
+		return;
+	for (size_t i = 0; i < plan->nr_modules; i++)
+		if (plan->modules[i].fd >= 0)
+			close(plan->modules[i].fd);
+	free(plan->modules);
+	free(plan->info_modules);
+	free(plan->sections);
+	free((void *)(uintptr_t)plan->info_bytes.bytes);
+	free(plan->tables);
+	free(plan->extents);
+	free(plan->taken);
+	memmap_fini(&plan->map);
+	free(plan);
+}
+
+int boot_plan_load(const struct boot_plan *plan, struct pager *pager)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < plan->nr_extents; i++) {
+		const struct extent *e = &plan->extents[i];
+
+		rc = pager_add(pager, e->gpa, e->len, e->source, e->offset);
+	}
+	return rc;
+}
+
+bool boot_plan_hot(const struct boot_plan *plan, size_t i,
+		   struct gpa_range *range)
+{
+	for (size_t at = 0; at < plan->nr_taken; at++) {
+		if (!plan->taken[at].hot || i--)
+			continue;
+		*range = plan->taken[at].range;
+		return true;
+	}
+	return false;
+}
+
+const struct boot_entry *boot_plan_entry(const struct boot_plan *plan)
+{
+	return &plan->entry;
+}
+
+enum boot_protocol boot_plan_protocol(const struct boot_plan *plan)
+{
+	return plan->protocol;
+}

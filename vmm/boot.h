@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From an image and a command line to a machine state: what lies where in
+ * guest-physical memory, and the registers of the first instruction. Nothing is
+ * copied: the plan ends in extents for the pager.
+ *
+ * Multiboot2 2.0, 3.3 (machine state). Decisions: choose the protocol, read its
+ * header, relocate, check against RAM, then place, in this order, the
+ * multiboot2 information, page tables (`long`), modules and section data.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pager/gpa.h"
+#include "pager/image.h"
+#include "pager/pager.h"
+
+enum boot_protocol {
+	BOOT_AUTO,
+	BOOT_MULTIBOOT2,
+	BOOT_ELF,
+	BOOT_LONG
+};
+
+struct boot_module_option {
+	char *path;
+	const char *args; /* the module's string; NULL: its path */
+};
+
+struct boot_params {
+	enum boot_protocol protocol;
+	uint64_t memory; /* bytes of RAM */
+	const char *cmdline;
+	const char *loader_name;
+	const struct boot_module_option *modules;
+	size_t nr_modules;
+	bool mbi_addr_given;
+	gpa_t mbi_addr;
+	/* NULL, or called with a line worth telling under -v. */
+	void (*note)(const char *line);
+};
+
+/* The boot CPU's first registers; all others as multiboot2 3.3 asks. */
+struct boot_entry {
+	bool long_mode; /* else 32-bit protected mode, paging off */
+	uint64_t rip;
+	uint64_t rax, rbx, rsi, rdi;
+	gpa_t cr3; /* long_mode */
+};
+
+struct boot_plan;
+
+/*
+ * Opens the modules, lays everything out. The image may be changed (relocated,
+ * or its segments replaced as its multiboot2 address tag says) and must outlive
+ * the plan. 0, or with err filled: -ENOENT a module that is not there, -ENOEXEC
+ * an image that cannot be started this way, -EINVAL anything else asked for
+ * that cannot be had, -ENOMEM.
+ */
+int boot_plan_create(struct boot_plan **out, struct image *image,
+		     const struct boot_params *params, struct image_error *err);
+void boot_plan_destroy(struct boot_plan *plan);
+
+/* Gives the pager every extent of the plan, whose sources live in the plan. 0
+ * or -errno of pager_add. */
+int boot_plan_load(const struct boot_plan *plan, struct pager *pager);
+
+/* The i-th range that the guest may use before it touches it by an ordinary
+ * instruction (code, page tables, descriptor tables): everything but large data
+ * that is neither writable nor executable. False: no more. */
+bool boot_plan_hot(const struct boot_plan *plan, size_t i,
+		   struct gpa_range *range);
+
+const struct boot_entry *boot_plan_entry(const struct boot_plan *plan);
+const char *boot_protocol_name(enum boot_protocol protocol);
+/* False when there is no such name. */
+bool boot_protocol_parse(const char *name, enum boot_protocol *protocol);
+/* Never BOOT_AUTO. */
+enum boot_protocol boot_plan_protocol(const struct boot_plan *plan);

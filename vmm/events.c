@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * poll(2) over four descriptors. Output without a newline (a prompt) is flushed
+ * by this thread some milliseconds later: the first byte wakes it, and it stays
+ * awake while output comes, so that a chatty guest pays for one wake-up, not
+ * for one per line.
+ */
+#define _GNU_SOURCE
+#include "vmm/events.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "vmm/status.h"
+#include "vmm/timeline.h"
+
+#define FLUSH_MS 10 /* a prompt appears after so long */
+
+int events_init(struct events *events, struct stop *stop,
+		struct console *console, uint64_t timeout_ns)
+{
+	*events = (struct events){
+		.stop = stop,
+		.console = console,
+		.timeout_ns = timeout_ns,
+		.start_ns = timeline_now(CLOCK_MONOTONIC),
+		.signal_fd = -1,
+		.wake_fd = -1,
+	};
+	sigemptyset(&events->signals);
+	sigaddset(&events->signals, SIGINT);
+	sigaddset(&events->signals, SIGTERM);
+	sigaddset(&events->signals, SIGHUP);
+	sigaddset(&events->signals, SIGQUIT);
+	sigprocmask(SIG_BLOCK, &events->signals, NULL);
+	events->signal_fd =
+		signalfd(-1, &events->signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (events->signal_fd < 0)
+		return -errno;
+	events->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return events->wake_fd < 0 ? -errno : 0;
+}
+
+void events_fini(struct events *events)
+{
+	if (events->signal_fd >= 0)
+		close(events->signal_fd);
+	if (events->wake_fd >= 0)
+		close(events->wake_fd);
+	sigprocmask(SIG_UNBLOCK, &events->signals, NULL);
+}
+
+void events_wake(void *arg)
+{
+	struct events *events = arg;
+	uint64_t one = 1;
+	ssize_t n;
+
+	/* Pairs with the exchange in rest(). */
+	if (atomic_load_explicit(&events->awake, memory_order_acquire) ||
+	    atomic_exchange(&events->awake, true))
+		return;
+	n = write(events->wake_fd, &one, sizeof(one)); /* cannot be full */
+	(void)n;
+}
+
+static void take_signal(struct events *events)
+{
+	struct signalfd_siginfo info;
+
+	if (read(events->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	stop_request(events->stop, STATUS_SIGNAL + (int)info.ssi_signo,
+		     "ended by %s", strsignal((int)info.ssi_signo));
+}
+
+/* Input that the serial port has no room for stays here. */
+struct pending {
+	uint8_t bytes[256];
+	size_t len;
+};
+
+static void take_input(struct events *events, struct pending *in)
+{
+	enum console_event event = console_read(events->console, in->bytes,
+						sizeof(in->bytes), &in->len);
+
+	if (event == CONSOLE_QUIT)
+		stop_request(events->stop, STATUS_SIGNAL + SIGINT,
+			     "ended by Ctrl-A x");
+}
+
+static void pass_input(struct pending *in, events_input_fn input, void *ctx)
+{
+	size_t n = in->len ? input(ctx, in->bytes, in->len) : 0;
+
+	memmove(in->bytes, in->bytes + n, in->len - n);
+	in->len -= n;
+}
+
+/* Nothing came for a while: sleep until somebody wakes us. The second look
+ * catches a byte that was put while `awake` was still true. */
+static void rest(struct events *events)
+{
+	atomic_exchange(&events->awake, false);
+	if (console_pending(events->console))
+		events_wake(events);
+}
+
+/* How long poll may sleep; 0: the time limit has passed. */
+static int patience(struct events *events)
+{
+	uint64_t left_ms, gone;
+
+	if (events->timeout_ns) {
+		gone = timeline_now(CLOCK_MONOTONIC) - events->start_ns;
+		if (gone >= events->timeout_ns)
+			return 0;
+		left_ms = (events->timeout_ns - gone) / 1000000 + 1;
+		if (events->awake && left_ms > FLUSH_MS)
+			return FLUSH_MS;
+		return left_ms < 1000000 ? (int)left_ms : 1000000;
+	}
+	return events->awake ? FLUSH_MS : -1;
+}
+
+void events_run(struct events *events, events_input_fn input, void *ctx)
+{
+	struct pending in = {.len = 0};
+	uint64_t wakes;
+	int ms, n;
+
+	while (!stop_asked(events->stop)) {
+		struct pollfd fds[] = {
+			{.fd = events->stop->event, .events = POLLIN},
+			{.fd = events->signal_fd, .events = POLLIN},
+			{.fd = events->wake_fd, .events = POLLIN},
+			{.fd = in.len ? -1 : console_fd(events->console),
+			 .events = POLLIN},
+		};
+
+		ms = patience(events);
+		if (!ms) {
+			stop_request(events->stop, STATUS_TIMEOUT,
+				     "stopped by --timeout");
+			break;
+		}
+		n = poll(fds, 4, ms);
+		if (n < 0)
+			continue; /* EINTR: nothing was learnt */
+		if (fds[1].revents)
+			take_signal(events);
+		if (fds[2].revents &&
+		    read(events->wake_fd, &wakes, sizeof(wakes)) < 0)
+			continue;
+		if (fds[3].revents)
+			take_input(events, &in);
+		pass_input(&in, input, ctx);
+		if (n)
+			continue;
+		if (console_pending(events->console))
+			console_flush(events->console);
+		else
+			rest(events);
+	}
+}

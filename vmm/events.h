@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The event loop of the main thread: console input, idle output, signals, the
+ * time limit, until something stops the VM.
+ */
+#pragma once
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/console.h"
+#include "vmm/stop.h"
+
+struct events {
+	/* Set by events_init, constant after: */
+	struct stop *stop;
+	struct console *console;
+	uint64_t timeout_ns; /* from events_init on; 0: none */
+	uint64_t start_ns;
+	sigset_t signals; /* that end the VM */
+	int signal_fd, wake_fd;
+
+	/* Any thread: somebody looks after the console's output already. */
+	_Atomic bool awake;
+};
+
+/* Where console input goes: takes what fits, returns how many. */
+typedef size_t (*events_input_fn)(void *ctx, const uint8_t *bytes, size_t len);
+
+/*
+ * Blocks the signals that end the VM in this thread and, by inheritance, in all
+ * it starts; before the first thread. stop and console outlive it. 0 or -errno;
+ * events_fini is for both.
+ */
+int events_init(struct events *events, struct stop *stop,
+		struct console *console, uint64_t timeout_ns);
+void events_fini(struct events *events);
+
+/* The console has output to flush, or input has room again. Any thread; cheap
+ * when called often. */
+void events_wake(void *events);
+
+/* Returns when stop was asked for, by anybody. */
+void events_run(struct events *events, events_input_fn input, void *ctx);

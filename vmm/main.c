@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the command line to an exit status. The order matters in three places:
+ * the image is validated before anything is made; the userfaultfd is opened
+ * before the VM (pager.h says why); the terminal is changed last and restored
+ * first.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pager/image.h"
+#include "pager/pager.h"
+#include "pager/trace.h"
+#include "vmm/boot.h"
+#include "vmm/console.h"
+#include "vmm/events.h"
+#include "vmm/options.h"
+#include "vmm/report.h"
+#include "vmm/status.h"
+#include "vmm/stop.h"
+#include "vmm/timeline.h"
+#include "vmm/version.h"
+#include "vmm/vm.h"
+
+/* Everything a run owns; each member is NULL or invalid until made. */
+struct session {
+	struct options options;
+	struct timeline timeline;
+	struct image *image;
+	struct boot_plan *plan;
+	struct trace *trace;
+	struct pager *pager;
+	struct console *console;
+	struct stop stop;
+	struct events events;
+	struct vm *vm;
+};
+
+static void say(const char *line)
+{
+	fprintf(stderr, "vmm: %s\n", line);
+}
+
+static int fail(int status, const char *line)
+{
+	say(line);
+	return status;
+}
+
+static int load_image(struct session *s)
+{
+	const struct options *o = &s->options;
+	struct boot_params params = {
+		.protocol = o->boot,
+		.memory = o->memory,
+		.cmdline = o->cmdline,
+		.loader_name = "Faultline " VMM_VERSION,
+		.modules = o->modules,
+		.nr_modules = o->nr_modules,
+		.mbi_addr_given = o->mbi_addr_given,
+		.mbi_addr = o->mbi_addr,
+		.note = o->verbose ? say : NULL,
+	};
+	struct image_error err;
+	int rc = image_open(&s->image, o->image, &err);
+
+	if (rc)
+		return fail(rc == -ENOENT || rc == -EACCES ? STATUS_NO_IMAGE
+			    : rc == -ENOEXEC		   ? STATUS_BAD_IMAGE
+							   : STATUS_HOST,
+			    err.text);
+	if (s->image->bad_notes && o->verbose)
+		fprintf(stderr,
+			"vmm: %s: %u PT_NOTE segments lie outside the file; "
+			"ignored\n",
+			o->image, s->image->bad_notes);
+	rc = boot_plan_create(&s->plan, s->image, &params, &err);
+	if (rc)
+		return fail(rc == -ENOENT    ? STATUS_NO_IMAGE
+			    : rc == -ENOEXEC ? STATUS_BAD_IMAGE
+					     : STATUS_HOST,
+			    err.text);
+	timeline_mark(&s->timeline, PHASE_IMAGE);
+	return 0;
+}
+
+/* The pager's calls. */
+
+static void on_pager_fail(void *ctx)
+{
+	struct session *s = ctx;
+
+	stop_request(&s->stop, STATUS_PAGER, "%s", pager_failure(s->pager));
+}
+
+static void on_pager_event(void *ctx, const struct pager_event *event)
+{
+	struct session *s = ctx;
+
+	trace_event(s->trace, event);
+}
+
+static int make_pager(struct session *s)
+{
+	const struct options *o = &s->options;
+	struct pager_config config = {
+		.mode = o->pager,
+		.window_pages = o->window_pages,
+		.lazy_ram = o->lazy_ram,
+		.on_fail = on_pager_fail,
+		.on_event = o->trace ? on_pager_event : NULL,
+		.ctx = s,
+	};
+	int rc = pager_create(&s->pager, &config);
+
+	if (rc == -EPERM || rc == -EACCES)
+		return fail(STATUS_UFFD,
+			    "/dev/userfaultfd is forbidden to this user, and "
+			    "so is the system call: give access to the device "
+			    "(sudo setfacl -m u:$USER:rw /dev/userfaultfd) or "
+			    "use --pager=map");
+	if (rc == -ENOSYS || rc == -EINVAL)
+		return fail(STATUS_UFFD, "this kernel has no userfaultfd: use "
+					 "--pager=map");
+	if (rc)
+		return fail(STATUS_HOST, strerror(-rc));
+	if (!o->trace)
+		return 0;
+	rc = trace_create(&s->trace, o->trace, s->timeline.at[PHASE_PROCESS]);
+	if (rc) {
+		fprintf(stderr, "vmm: --trace %s: %s\n", o->trace,
+			strerror(-rc));
+		return STATUS_HOST;
+	}
+	return 0;
+}
+
+static int make_vm(struct session *s)
+{
+	const struct options *o = &s->options;
+	struct vm_config config = {
+		.memory = o->memory,
+		.cpus = o->cpus,
+		.plan = s->plan,
+		.pager = s->pager,
+		.console = s->console,
+		.stop = &s->stop,
+		.timeline = &s->timeline,
+		.trace = s->trace,
+		.wake = events_wake,
+		.wake_ctx = &s->events,
+	};
+	struct vm_error err;
+	int rc = vm_create(&s->vm, &config, &err);
+
+	if (rc)
+		return fail(rc == -ENODEV ? STATUS_KVM
+			    : rc == -EIO  ? STATUS_PAGER
+					  : STATUS_HOST,
+			    err.text);
+	return 0;
+}
+
+/* A fatal signal of our own must not leave the terminal raw. */
+static void on_fatal(int signal_number)
+{
+	console_restore();
+	signal(signal_number, SIG_DFL);
+	raise(signal_number);
+}
+
+static void catch_signals(void)
+{
+	static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+	struct sigaction action = {
+		.sa_handler = on_fatal,
+		.sa_flags = SA_RESETHAND | SA_NODEFER,
+	};
+
+	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++)
+		sigaction(fatal[i], &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void report(struct session *s, int status)
+{
+	struct report r = {
+		.options = &s->options,
+		.protocol = boot_plan_protocol(s->plan),
+		.timeline = &s->timeline,
+		.status = status,
+	};
+
+	pager_stats(s->pager, &r.pager);
+	vm_stats(s->vm, &r.vm);
+	if (s->options.boot_timer)
+		report_boot_timer(stderr, &s->timeline);
+	if (s->options.stats == STATS_TEXT)
+		report_text(stderr, &r);
+	if (s->options.stats == STATS_JSON)
+		report_json(stderr, &r);
+}
+
+static size_t input(void *ctx, const uint8_t *bytes, size_t len)
+{
+	return vm_input(ctx, bytes, len);
+}
+
+/* From the first instruction to the last. */
+static int run(struct session *s)
+{
+	struct vm_error err;
+	int status;
+	bool stopped;
+
+	if (vm_start(s->vm, &err))
+		stop_request(&s->stop, STATUS_HOST, "%s", err.text);
+	else
+		events_run(&s->events, input, s->vm);
+	status = s->stop.status;
+	/* Only an end that the guest chose waits for a slow stdout. */
+	if (status > STATUS_GUEST_MAX)
+		console_abandon(s->console);
+	stopped = vm_stop(s->vm);
+	console_destroy(s->console);
+	s->console = NULL;
+	/* A guest's own end needs no words, except where it was bent. */
+	if (s->stop.reason[0] && !s->options.quiet)
+		say(s->stop.reason);
+	report(s, status);
+	if (trace_destroy(s->trace) && !s->options.quiet)
+		say("the trace could not be written whole");
+	s->trace = NULL;
+	if (!stopped) {
+		fflush(NULL);
+		_exit(status);
+	}
+	return status;
+}
+
+static int prepare(struct session *s)
+{
+	int status = load_image(s);
+	int rc;
+
+	if (status)
+		return status;
+	status = make_pager(s);
+	if (status)
+		return status;
+	rc = stop_init(&s->stop);
+	if (!rc)
+		rc = console_create(&s->console, STDIN_FILENO, STDOUT_FILENO);
+	if (!rc)
+		rc = events_init(&s->events, &s->stop, s->console,
+				 s->options.timeout_ns);
+	if (rc)
+		return fail(STATUS_HOST, strerror(-rc));
+	return make_vm(s);
+}
+
+int main(int argc, char *argv[])
+{
+	struct session s = {.stop.event = -1,
+			    .events = {.signal_fd = -1, .wake_fd = -1}};
+	int status = 0;
+
+	/* exec(2) has cost processor time by now; counting it dates the start
+	 * of the process to some microseconds. */
+	s.timeline.at[PHASE_PROCESS] = timeline_now(CLOCK_MONOTONIC) -
+				       timeline_now(CLOCK_PROCESS_CPUTIME_ID);
+	switch (options_parse(&s.options, argc, argv)) {
+	case OPTIONS_USAGE:
+		status = STATUS_HOST;
+		break;
+	case OPTIONS_DONE:
+		break;
+	case OPTIONS_RUN:
+		catch_signals();
+		status = prepare(&s);
+		if (!status)
+			status = run(&s);
+		break;
+	}
+	console_destroy(s.console);
+	vm_destroy(s.vm);
+	pager_destroy(s.pager);
+	trace_destroy(s.trace);
+	events_fini(&s.events);
+	stop_fini(&s.stop);
+	boot_plan_destroy(s.plan);
+	image_close(s.image);
+	options_fini(&s.options);
+	if (fflush(stdout) && !status)
+		status = STATUS_HOST;
+	return status;
+}

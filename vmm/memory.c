@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Chunks are counted over guest-physical addresses, so one that lies across an
+ * end of RAM or of the device hole just gives a smaller slot.
+ */
+#define _GNU_SOURCE
+#include "vmm/memory.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "vmm/memmap.h"
+
+#define CHUNK_MIN (UINT64_C(256) << 20)
+
+static gpa_t end_of_ram(const struct memory *memory)
+{
+	const struct gpa_range *last = &memory->ram[memory->nr_ram - 1];
+
+	return last->start + last->len;
+}
+
+int memory_init(struct memory *memory, uint64_t bytes, unsigned max_slots,
+		memory_slot_fn set_slot, void *ctx)
+{
+	void *hva;
+
+	assert(bytes && !(bytes & PAGE_MASK) && max_slots >= 4);
+	*memory = (struct memory){
+		.bytes = bytes,
+		.chunk = CHUNK_MIN,
+		.set_slot = set_slot,
+		.ctx = ctx,
+	};
+	memory->nr_ram = memmap_ram(memory->ram, bytes, MEMMAP_HOLE_START,
+				    MEMMAP_HOLE_END);
+	/* The chunk with the start of the hole gives a slot, too. */
+	while (end_of_ram(memory) / memory->chunk + 2 > max_slots)
+		memory->chunk *= 2;
+	memory->nr_chunks =
+		(end_of_ram(memory) + memory->chunk - 1) / memory->chunk;
+	memory->covered = calloc((memory->nr_chunks + 7) / 8, 1);
+	if (!memory->covered)
+		return -ENOMEM;
+	hva = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (hva == MAP_FAILED)
+		return -ENOMEM;
+	memory->hva = hva;
+	return 0;
+}
+
+void memory_fini(struct memory *memory)
+{
+	if (memory->hva)
+		munmap(memory->hva, memory->bytes);
+	free(memory->covered);
+	*memory = (struct memory){0};
+}
+
+bool memory_has(const struct memory *memory, gpa_t gpa, uint64_t len)
+{
+	for (unsigned i = 0; i < memory->nr_ram; i++) {
+		const struct gpa_range *r = &memory->ram[i];
+
+		if (gpa >= r->start && gpa - r->start < r->len)
+			return len <= r->len - (gpa - r->start);
+	}
+	return false;
+}
+
+void *memory_hva(const struct memory *memory, gpa_t gpa)
+{
+	char *hva = memory->hva;
+
+	for (unsigned i = 0; i < memory->nr_ram; i++) {
+		const struct gpa_range *r = &memory->ram[i];
+
+		if (gpa >= r->start && gpa - r->start < r->len)
+			return hva + (gpa - r->start);
+		hva += r->len;
+	}
+	return NULL;
+}
+
+static bool is_covered(const struct memory *memory, uint64_t chunk)
+{
+	return memory->covered[chunk / 8] & (1u << (chunk % 8));
+}
+
+/* The parts of RAM in a chunk: two, where the device hole is inside it. */
+static int cover_chunk(struct memory *memory, uint64_t chunk)
+{
+	gpa_t start = chunk * memory->chunk, end = start + memory->chunk;
+
+	for (unsigned i = 0; i < memory->nr_ram; i++) {
+		const struct gpa_range *r = &memory->ram[i];
+		gpa_t from = start > r->start ? start : r->start;
+		gpa_t to = end < r->start + r->len ? end : r->start + r->len;
+		int rc;
+
+		if (from >= to)
+			continue;
+		rc = memory->set_slot(memory->ctx, memory->nr_slots, from,
+				      to - from, memory_hva(memory, from));
+		if (rc)
+			return rc;
+		memory->nr_slots++;
+	}
+	memory->covered[chunk / 8] |= (unsigned char)(1u << (chunk % 8));
+	return 0;
+}
+
+int memory_cover(struct memory *memory, gpa_t gpa, uint64_t len)
+{
+	uint64_t first = gpa / memory->chunk;
+	uint64_t last = (gpa + len - 1) / memory->chunk;
+
+	if (!len)
+		return 0;
+	for (uint64_t c = first; c <= last && c < memory->nr_chunks; c++) {
+		int rc = is_covered(memory, c) ? 0 : cover_chunk(memory, c);
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int memory_cover_all(struct memory *memory)
+{
+	return memory_cover(memory, 0, end_of_ram(memory));
+}
+
+bool memory_covered(const struct memory *memory)
+{
+	for (uint64_t c = 0; c < memory->nr_chunks; c++)
+		if (!is_covered(memory, c) &&
+		    !(c * memory->chunk >= MEMMAP_HOLE_START &&
+		      (c + 1) * memory->chunk <= MEMMAP_HOLE_END))
+			return false;
+	return true;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Guest RAM in host memory, and the KVM memory slots that show it to the guest.
+ *
+ * RAM is one reservation of address space. Slots come on demand, a chunk at a
+ * time, because a slot is not free: without nested paging KVM keeps 10 bytes
+ * for each of its pages from the start, which is 2.5 GiB for 1 TiB of RAM. What
+ * the guest starts with is covered before it runs; elsewhere the first access
+ * arrives as an MMIO exit, is carried out on RAM, and its chunk becomes a slot
+ * (vcpu.c says how that stays exact).
+ *
+ * KVM api.rst KVM_SET_USER_MEMORY_REGION.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pager/gpa.h"
+
+/* Tells the hypervisor of a slot. 0 or -errno. */
+typedef int (*memory_slot_fn)(void *ctx, unsigned slot, gpa_t gpa, uint64_t len,
+			      void *hva);
+
+struct memory {
+	/* Set by memory_init, constant after: */
+	struct gpa_range ram[2]; /* below and above the device hole */
+	unsigned nr_ram;
+	char *hva; /* of ram[0], directly followed by ram[1] */
+	uint64_t bytes, chunk;
+	memory_slot_fn set_slot;
+	void *ctx;
+
+	/* By one thread at a time, while no vCPU runs: */
+	unsigned char *covered; /* a bit per chunk of [0, end of RAM) */
+	uint64_t nr_chunks;
+	unsigned nr_slots;
+};
+
+/*
+ * bytes of RAM (a multiple of PAGE_SIZE) around the device hole; at most
+ * max_slots slots will be asked for. 0, -ENOMEM.
+ */
+int memory_init(struct memory *memory, uint64_t bytes, unsigned max_slots,
+		memory_slot_fn set_slot, void *ctx);
+void memory_fini(struct memory *memory);
+
+/* Does [gpa, gpa + len) lie inside RAM? */
+bool memory_has(const struct memory *memory, gpa_t gpa, uint64_t len);
+
+/* Host address of gpa; NULL outside RAM. Whether the page is there is another
+ * question: see pager_load. */
+void *memory_hva(const struct memory *memory, gpa_t gpa);
+
+/* Makes slots of the chunks that [gpa, gpa + len) touches, where they are none
+ * yet. 0, or set_slot's -errno. */
+int memory_cover(struct memory *memory, gpa_t gpa, uint64_t len);
+int memory_cover_all(struct memory *memory);
+
+/* Is all of RAM covered? */
+bool memory_covered(const struct memory *memory);

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * getopt_long(3) over one table. Operands are taken in order ("-" in the short
+ * options), so that IMAGE is told from the guest's words after "--".
+ */
+#define _GNU_SOURCE
+#include "vmm/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pager/window.h"
+#include "vmm/version.h"
+
+#define CPUS_MAX       254 /* xAPIC ids; 255 is the broadcast */
+#define MEMORY_DEFAULT (UINT64_C(128) << 20)
+
+enum {
+	OPT_BOOT = 256,
+	OPT_MODULE,
+	OPT_PAGER,
+	OPT_WINDOW,
+	OPT_MBI_ADDR,
+	OPT_LAZY_RAM,
+	OPT_STATS,
+	OPT_TRACE,
+	OPT_BOOT_TIMER,
+	OPT_TIMEOUT,
+	OPT_VERSION,
+};
+
+static const struct option long_options[] = {
+	{"mem", required_argument, NULL, 'm'},
+	{"cpus", required_argument, NULL, 'c'},
+	{"append", required_argument, NULL, 'a'},
+	{"params", required_argument, NULL, 'p'},
+	{"initrd", required_argument, NULL, 'i'},
+	{"module", required_argument, NULL, OPT_MODULE},
+	{"boot", required_argument, NULL, OPT_BOOT},
+	{"pager", required_argument, NULL, OPT_PAGER},
+	{"window", required_argument, NULL, OPT_WINDOW},
+	{"mbi-addr", required_argument, NULL, OPT_MBI_ADDR},
+	{"lazy-ram", no_argument, NULL, OPT_LAZY_RAM},
+	{"stats", optional_argument, NULL, OPT_STATS},
+	{"trace", required_argument, NULL, OPT_TRACE},
+	{"boot-timer", no_argument, NULL, OPT_BOOT_TIMER},
+	{"timeout", required_argument, NULL, OPT_TIMEOUT},
+	{"quiet", no_argument, NULL, 'q'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{"help", no_argument, NULL, 'h'},
+	{0},
+};
+
+static const char help[] =
+	"usage: vmm [OPTIONS] IMAGE [-- ARGS]\n"
+	"Runs the ELF kernel IMAGE under KVM; its pages are read on first "
+	"touch.\n"
+	"\n"
+	"  -m, --mem SIZE       guest RAM: K, M, G, T; bare: MiB (128M)\n"
+	"  -c, --cpus N         virtual CPUs (1)\n"
+	"  -a, --append STR     kernel command line; also -p, --params, and "
+	"ARGS\n"
+	"  -i, --initrd FILE    a module whose string is its path\n"
+	"      --module FILE[,ARGS]  a module, with its string\n"
+	"      --boot PROTOCOL  auto, multiboot2, elf, long (auto)\n"
+	"      --pager MODE     uffd, map, eager (uffd)\n"
+	"      --window SIZE    most to bring per fault, 4K to 256K (256K)\n"
+	"      --mbi-addr ADDR  place of the multiboot2 information (0)\n"
+	"      --lazy-ram       RAM without content through the pager, too\n"
+	"      --stats[=json]   what happened, on stderr\n"
+	"      --trace FILE     a line per fault\n"
+	"      --boot-timer     time to first instruction and ready marker\n"
+	"      --timeout SEC    stop with status 124 after SEC seconds\n"
+	"  -q, --quiet          no messages but errors of usage\n"
+	"  -v, --verbose        more messages\n"
+	"      --version, -h, --help\n"
+	"\n"
+	"On a terminal Ctrl-A x quits. Exit status: the guest's (0-119), or "
+	"see\n"
+	"EXIT STATUS in vmm(1).\n";
+
+__attribute__((format(printf, 1, 2))) static enum options_result
+usage(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("vmm: ", stderr);
+	vfprintf(stderr, format, args);
+	fputs("\nTry 'vmm --help'.\n", stderr);
+	va_end(args);
+	return OPTIONS_USAGE;
+}
+
+int options_size(const char *text, uint64_t *bytes)
+{
+	static const char suffixes[] = "KMGT";
+	unsigned shift = 20;
+	const char *suffix;
+	uint64_t n;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return -EINVAL;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno)
+		return -ERANGE;
+	if (*end) {
+		suffix = strchr(suffixes, toupper((unsigned char)*end));
+		if (!suffix || end[1])
+			return -EINVAL;
+		shift = 10 * (unsigned)(suffix - suffixes + 1);
+	}
+	if (n > (UINT64_MAX >> shift))
+		return -ERANGE;
+	n <<= shift;
+	if (!n || (n & PAGE_MASK))
+		return -EINVAL;
+	*bytes = n;
+	return 0;
+}
+
+static enum options_result take_memory(struct options *o, const char *arg)
+{
+	/* A guest-physical address has at most 52 bits (SDM 3A 4.1.4). */
+	const uint64_t max = UINT64_C(1) << 51;
+	int rc = options_size(arg, &o->memory);
+
+	if (rc == -ERANGE || (!rc && o->memory > max))
+		return usage("--mem %s: too large; at most 2048T", arg);
+	if (rc)
+		return usage("--mem %s: not a size; write a number of MiB, or "
+			     "one with K, M, G or T, a multiple of 4K",
+			     arg);
+	return OPTIONS_RUN;
+}
+
+static enum options_result take_cpus(struct options *o, const char *arg)
+{
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(arg, &end, 10);
+	if (!isdigit((unsigned char)*arg) || *end || errno || !n ||
+	    n > CPUS_MAX)
+		return usage("--cpus %s: not a number from 1 to %d", arg,
+			     CPUS_MAX);
+	o->cpus = (unsigned)n;
+	return OPTIONS_RUN;
+}
+
+/* Adds a word or more to the command line, behind a space. */
+static enum options_result take_words(struct options *o, const char *arg)
+{
+	char *joined;
+
+	if (asprintf(&joined, "%s%s%s", o->cmdline, *o->cmdline ? " " : "",
+		     arg) < 0)
+		return usage("out of memory");
+	free(o->cmdline);
+	o->cmdline = joined;
+	return OPTIONS_RUN;
+}
+
+static enum options_result take_module(struct options *o, char *arg, bool split)
+{
+	size_t n = o->nr_modules + 1;
+	struct boot_module_option *m = reallocarray(o->modules, n, sizeof(*m));
+	const char *comma = split ? strchr(arg, ',') : NULL;
+
+	if (!m)
+		return usage("out of memory");
+	o->modules = m;
+	m[n - 1].args = comma ? comma + 1 : NULL;
+	m[n - 1].path =
+		comma ? strndup(arg, (size_t)(comma - arg)) : strdup(arg);
+	if (!m[n - 1].path)
+		return usage("out of memory");
+	o->nr_modules = n;
+	if (!*m[n - 1].path)
+		return usage("--module %s: no file name", arg);
+	return OPTIONS_RUN;
+}
+
+static enum options_result take_boot(struct options *o, const char *arg)
+{
+	if (!boot_protocol_parse(arg, &o->boot))
+		return usage(
+			"--boot %s: not one of auto, multiboot2, elf, long",
+			arg);
+	return OPTIONS_RUN;
+}
+
+static enum options_result take_pager(struct options *o, const char *arg)
+{
+	static const char *const names[] = {
+		[PAGER_UFFD] = "uffd",
+		[PAGER_MAP] = "map",
+		[PAGER_EAGER] = "eager",
+	};
+
+	for (unsigned i = 0; i < 3; i++) {
+		if (strcmp(arg, names[i]))
+			continue;
+		o->pager = (enum pager_mode)i;
+		return OPTIONS_RUN;
+	}
+	return usage("--pager %s: not one of uffd, map, eager", arg);
+}
+
+static enum options_result take_window(struct options *o, const char *arg)
+{
+	uint64_t bytes;
+
+	if (options_size(arg, &bytes) || bytes > WINDOW_MAX * PAGE_SIZE)
+		return usage("--window %s: not a size from 4K to 256K in steps "
+			     "of 4K",
+			     arg);
+	o->window_pages = (unsigned)(bytes >> PAGE_SHIFT);
+	return OPTIONS_RUN;
+}
+
+static enum options_result take_mbi_addr(struct options *o, const char *arg)
+{
+	uint64_t n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(arg, &end, 0);
+	if (!isdigit((unsigned char)*arg) || *end || errno || (n & PAGE_MASK) ||
+	    n > UINT32_MAX)
+		return usage("--mbi-addr %s: not a multiple of 0x1000 below "
+			     "0x100000000",
+			     arg);
+	o->mbi_addr_given = true;
+	o->mbi_addr = n;
+	return OPTIONS_RUN;
+}
+
+static enum options_result take_stats(struct options *o, const char *arg)
+{
+	if (arg && strcmp(arg, "json") && strcmp(arg, "text"))
+		return usage("--stats=%s: not one of text, json", arg);
+	o->stats = arg && !strcmp(arg, "json") ? STATS_JSON : STATS_TEXT;
+	return OPTIONS_RUN;
+}
+
+static enum options_result take_timeout(struct options *o, const char *arg)
+{
+	double seconds;
+	char *end;
+
+	errno = 0;
+	seconds = strtod(arg, &end);
+	if (!isdigit((unsigned char)*arg) || *end || errno || !(seconds > 0) ||
+	    seconds > 1e9)
+		return usage("--timeout %s: not a number of seconds above 0 "
+			     "and up to 1e9",
+			     arg);
+	o->timeout_ns = (uint64_t)(seconds * 1e9);
+	if (!o->timeout_ns)
+		o->timeout_ns = 1;
+	return OPTIONS_RUN;
+}
+
+static enum options_result take_image(struct options *o, const char *arg)
+{
+	if (o->image)
+		return usage("'%s': one IMAGE is enough ('%s'); words for the "
+			     "guest go after --",
+			     arg, o->image);
+	if (!*arg)
+		return usage("IMAGE is an empty string");
+	o->image = arg;
+	return OPTIONS_RUN;
+}
+
+static enum options_result done(const char *text)
+{
+	fputs(text, stdout);
+	return OPTIONS_DONE;
+}
+
+static enum options_result take(struct options *o, int option, char *arg)
+{
+	switch (option) {
+	case 1:
+		return take_image(o, arg);
+	case 'm':
+		return take_memory(o, arg);
+	case 'c':
+		return take_cpus(o, arg);
+	case 'a':
+	case 'p':
+		return take_words(o, arg);
+	case 'i':
+		return take_module(o, arg, false);
+	case OPT_MODULE:
+		return take_module(o, arg, true);
+	case OPT_BOOT:
+		return take_boot(o, arg);
+	case OPT_PAGER:
+		return take_pager(o, arg);
+	case OPT_WINDOW:
+		return take_window(o, arg);
+	case OPT_MBI_ADDR:
+		return take_mbi_addr(o, arg);
+	case OPT_LAZY_RAM:
+		o->lazy_ram = true;
+		return OPTIONS_RUN;
+	case OPT_STATS:
+		return take_stats(o, arg);
+	case OPT_TRACE:
+		o->trace = arg;
+		return OPTIONS_RUN;
+	case OPT_BOOT_TIMER:
+		o->boot_timer = true;
+		return OPTIONS_RUN;
+	case OPT_TIMEOUT:
+		return take_timeout(o, arg);
+	case 'q':
+		o->quiet = true;
+		return OPTIONS_RUN;
+	case 'v':
+		o->verbose = true;
+		return OPTIONS_RUN;
+	case OPT_VERSION:
+		return done("vmm (Faultline) " VMM_VERSION "\n");
+	case 'h':
+		return done(help);
+	default: /* getopt_long has printed what is wrong */
+		fputs("Try 'vmm --help'.\n", stderr);
+		return OPTIONS_USAGE;
+	}
+}
+
+static enum options_result check(const struct options *o)
+{
+	if (!o->image)
+		return usage("no IMAGE given");
+	if (o->lazy_ram && o->pager != PAGER_UFFD)
+		return usage("--lazy-ram goes with --pager=uffd alone");
+	if (o->trace && o->pager != PAGER_UFFD)
+		return usage("--trace goes with --pager=uffd alone: the other "
+			     "pagers see no faults");
+	return OPTIONS_RUN;
+}
+
+enum options_result options_parse(struct options *options, int argc,
+				  char *argv[])
+{
+	enum options_result result = OPTIONS_RUN;
+	int option;
+
+	*options = (struct options){
+		.memory = MEMORY_DEFAULT,
+		.cpus = 1,
+		.cmdline = strdup(""),
+		.boot = BOOT_AUTO,
+		.pager = PAGER_UFFD,
+		.window_pages = WINDOW_MAX,
+	};
+	if (!options->cmdline)
+		return usage("out of memory");
+	optind = 0; /* glibc: start anew, for tests that parse twice */
+	while (result == OPTIONS_RUN &&
+	       (option = getopt_long(argc, argv, "-m:c:a:p:i:qvh", long_options,
+				     NULL)) != -1)
+		result = take(options, option, optarg);
+	if (result == OPTIONS_RUN && !options->image && optind < argc)
+		result = take_image(options, argv[optind++]);
+	while (result == OPTIONS_RUN && optind < argc)
+		result = take_words(options, argv[optind++]);
+	return result == OPTIONS_RUN ? check(options) : result;
+}
+
+void options_fini(struct options *options)
+{
+	for (size_t i = 0; i < options->nr_modules; i++)
+		free(options->modules[i].path);
+	free(options->modules);
+	free(options->cmdline);
+	*options = (struct options){0};
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line, as vmm.1 documents it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pager/gpa.h"
+#include "pager/pager.h"
+#include "vmm/boot.h"
+
+enum stats_form {
+	STATS_NONE,
+	STATS_TEXT,
+	STATS_JSON
+};
+
+struct options {
+	const char *image;
+	uint64_t memory; /* bytes, a multiple of PAGE_SIZE */
+	unsigned cpus;
+	char *cmdline; /* --append and the words after --, never NULL */
+	struct boot_module_option *modules;
+	size_t nr_modules;
+	enum boot_protocol boot;
+	enum pager_mode pager;
+	unsigned window_pages;
+	bool mbi_addr_given;
+	gpa_t mbi_addr;
+	bool lazy_ram;
+	enum stats_form stats;
+	const char *trace; /* file, or NULL */
+	bool boot_timer;
+	uint64_t timeout_ns; /* 0: none */
+	bool quiet, verbose;
+};
+
+enum options_result {
+	OPTIONS_RUN,
+	OPTIONS_DONE,  /* --help or --version answered on stdout */
+	OPTIONS_USAGE, /* message printed on stderr */
+};
+
+/* Strings point into argv, except cmdline and modules (options_fini). argv is
+ * not changed. */
+enum options_result options_parse(struct options *options, int argc,
+				  char *argv[]);
+void options_fini(struct options *options);
+
+/* "512M" to bytes; a bare number counts MiB. Suffixes K, M, G, T, any case. 0;
+ * -EINVAL junk, zero, not whole pages; -ERANGE too large. */
+int options_size(const char *text, uint64_t *bytes);

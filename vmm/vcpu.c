@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The run loop, and accesses to RAM that is not covered by a slot yet.
+ *
+ * Such an access arrives as an MMIO exit in the middle of an instruction that
+ * KVM emulates. Until the instruction is complete no other vCPU may run, or a
+ * locked read-modify-write would not be atomic: so the thread takes the gate
+ * for itself, answers from RAM what KVM asks for, one fragment at a time, and
+ * lets KVM finish the instruction (KVM_RUN with immediate_exit returns when it
+ * is). Only then does the chunk become a slot.
+ *
+ * What cannot be answered this way (instruction fetch, descriptor tables, an
+ * interrupt frame, an instruction the emulator lacks) ends in an internal error
+ * with the instruction not begun: all of RAM is covered, and it runs again.
+ * Page tables need no such care: a table in RAM that nobody has touched is all
+ * zeros, and those of the image are covered from the start (boot_plan_hot).
+ */
+#define _GNU_SOURCE
+#include "vmm/vcpu.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vmm/status.h"
+#include "vmm/x86.h"
+
+#define KICK_SIGNAL SIGUSR1
+
+/* An instruction has few memory fragments; a repeated string instruction has
+ * many, and may go on natively once its chunk is covered. */
+#define FRAGMENTS_MAX 64
+
+static void on_kick(int signal)
+{
+	(void)signal; /* its arrival alone ends KVM_RUN with EINTR */
+}
+
+void vcpu_init_signal(void)
+{
+	struct sigaction action = {.sa_handler = on_kick};
+
+	sigaction(KICK_SIGNAL, &action, NULL);
+}
+
+/* gate_pass: the gate's lock is held, and the thread is inside. The flag is for
+ * a thread that has not reached KVM_RUN yet, the signal for one that is in it. */
+static void kick(void *ctx)
+{
+	struct vcpu *vcpu = ctx;
+
+	__atomic_store_n(&vcpu->x.run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	pthread_kill(vcpu->thread, KICK_SIGNAL);
+}
+
+static void unkick(void *ctx)
+{
+	struct vcpu *vcpu = ctx;
+
+	__atomic_store_n(&vcpu->x.run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+}
+
+int vcpu_init(struct vcpu *vcpu, int vm_fd, unsigned id, size_t run_len,
+	      struct kvm_cpuid2 *cpuid, struct vcpu_env *env)
+{
+	*vcpu = (struct vcpu){
+		.x = {.id = id, .fd = -1, .run = MAP_FAILED},
+		.run_len = run_len,
+		.env = env,
+		.pass = {.kick = kick, .unkick = unkick, .ctx = vcpu},
+	};
+	vcpu->x.fd = ioctl(vm_fd, KVM_CREATE_VCPU, (unsigned long)id);
+	if (vcpu->x.fd < 0)
+		return -errno;
+	vcpu->x.run = mmap(NULL, run_len, PROT_READ | PROT_WRITE, MAP_SHARED,
+			   vcpu->x.fd, 0);
+	if (vcpu->x.run == MAP_FAILED ||
+	    ioctl(vcpu->x.fd, KVM_SET_CPUID2, cpuid))
+		return -errno;
+	gate_add(&env->gate, &vcpu->pass);
+	return 0;
+}
+
+void vcpu_fini(struct vcpu *vcpu)
+{
+	if (vcpu->x.run != MAP_FAILED)
+		munmap(vcpu->x.run, vcpu->run_len);
+	if (vcpu->x.fd >= 0)
+		close(vcpu->x.fd);
+	vcpu->x.run = MAP_FAILED;
+	vcpu->x.fd = -1;
+}
+
+/* Multiboot2 3.3: flat 4 GiB segments. SDM 3A 3.4.5 for the type fields. */
+static struct kvm_segment flat(uint16_t selector, uint8_t type, bool long_code)
+{
+	return (struct kvm_segment){
+		.base = 0,
+		.limit = 0xffffffff,
+		.selector = selector,
+		.type = type,
+		.present = 1,
+		.s = 1,
+		.g = 1,
+		.db = !long_code,
+		.l = long_code,
+	};
+}
+
+int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry)
+{
+	struct kvm_sregs s;
+	struct kvm_regs r = {
+		.rip = entry->rip,
+		.rflags = RFLAGS_FIXED,
+		.rax = entry->rax,
+		.rbx = entry->rbx,
+		.rsi = entry->rsi,
+		.rdi = entry->rdi,
+	};
+
+	if (ioctl(vcpu->x.fd, KVM_GET_SREGS, &s))
+		return -errno;
+	s.cs = flat(0x08, SEGMENT_CODE_ACCESSED, entry->long_mode);
+	s.ds = s.es = s.fs = s.gs = s.ss =
+		flat(0x10, SEGMENT_DATA_ACCESSED, false);
+	s.cr0 = CR0_PE | CR0_ET | CR0_NE;
+	if (entry->long_mode) {
+		s.cr0 |= CR0_PG;
+		s.cr4 |= CR4_PAE;
+		s.efer |= EFER_LME | EFER_LMA | EFER_NXE;
+		s.cr3 = entry->cr3;
+	}
+	if (ioctl(vcpu->x.fd, KVM_SET_SREGS, &s) ||
+	    ioctl(vcpu->x.fd, KVM_SET_REGS, &r))
+		return -errno;
+	return 0;
+}
+
+static int run(struct vcpu *vcpu)
+{
+	return ioctl(vcpu->x.fd, KVM_RUN, 0) ? -errno : 0;
+}
+
+/* Does the vCPU ask for RAM that it cannot see? */
+static bool wants_ram(const struct vcpu *vcpu)
+{
+	const struct kvm_run *r = vcpu->x.run;
+
+	return r->exit_reason == KVM_EXIT_MMIO &&
+	       memory_has(vcpu->env->exits.memory, r->mmio.phys_addr,
+			  r->mmio.len);
+}
+
+/* Answers one fragment from RAM. */
+static int serve_ram(struct vcpu *vcpu)
+{
+	struct exit_env *env = &vcpu->env->exits;
+	struct kvm_run *r = vcpu->x.run;
+	void *hva = memory_hva(env->memory, r->mmio.phys_addr);
+	int rc = pager_load(env->pager, r->mmio.phys_addr, r->mmio.len);
+
+	if (rc)
+		return rc;
+	if (r->mmio.is_write)
+		memcpy(hva, r->mmio.data, r->mmio.len);
+	else
+		memcpy(r->mmio.data, hva, r->mmio.len);
+	return 0;
+}
+
+/* The gate is ours, the vCPU is out of KVM_RUN with an MMIO exit to RAM. Leaves
+ * it with the instruction complete (-EINTR), or with another exit to handle. */
+static int finish_instruction(struct vcpu *vcpu)
+{
+	struct memory *memory = vcpu->env->exits.memory;
+	gpa_t first = vcpu->x.run->mmio.phys_addr, last = first;
+	int rc = 0, covered;
+
+	vcpu->x.run->immediate_exit = 1;
+	for (int i = 0; !rc && i < FRAGMENTS_MAX && wants_ram(vcpu); i++) {
+		last = vcpu->x.run->mmio.phys_addr;
+		rc = serve_ram(vcpu);
+		if (!rc)
+			rc = run(vcpu);
+	}
+	vcpu->x.run->immediate_exit = 0;
+	covered = memory_cover(memory, first, 1);
+	if (!covered)
+		covered = memory_cover(memory, last, 1);
+	return covered ? covered : rc;
+}
+
+/* Is this an internal error that covering all of RAM may mend? */
+static bool mendable(const struct vcpu *vcpu)
+{
+	const struct kvm_run *r = vcpu->x.run;
+
+	return r->exit_reason == KVM_EXIT_INTERNAL_ERROR &&
+	       (r->internal.suberror == KVM_INTERNAL_ERROR_EMULATION ||
+		r->internal.suberror == KVM_INTERNAL_ERROR_DELIVERY_EV) &&
+	       !memory_covered(vcpu->env->exits.memory);
+}
+
+/* After an exit: does what needs the gate. 0: the exit is still to be handled;
+ * -EINTR: it is done; other -errno: as from KVM_RUN. */
+static int after_exit(struct vcpu *vcpu)
+{
+	int rc = 0;
+
+	if (!wants_ram(vcpu) && !mendable(vcpu))
+		return 0;
+	if (!gate_begin_alone(&vcpu->env->gate))
+		return -EINTR;
+	if (wants_ram(vcpu)) {
+		rc = finish_instruction(vcpu);
+	} else {
+		rc = memory_cover_all(vcpu->env->exits.memory);
+		if (!rc)
+			rc = -EINTR;
+	}
+	gate_end_alone(&vcpu->env->gate);
+	/* A string instruction that ran out of patience goes on the same way,
+	 * one fragment answered by the next turn. */
+	if (!rc && wants_ram(vcpu))
+		return after_exit(vcpu);
+	return rc;
+}
+
+static void report_run_error(struct vcpu *vcpu, int rc)
+{
+	struct exit_env *env = &vcpu->env->exits;
+
+	/* A private mapping whose file shrank (--pager=map). */
+	if (rc == -EFAULT && pager_check_sources(env->pager))
+		return;
+	/* The pager has reported already. */
+	if (pager_failure(env->pager))
+		return;
+	stop_request(env->stop, STATUS_HOST, "vCPU %u: KVM_RUN: %s", vcpu->x.id,
+		     strerror(-rc));
+}
+
+/* One turn through the gate. False: the vCPU has ended. */
+static bool turn(struct vcpu *vcpu)
+{
+	struct vcpu_env *env = vcpu->env;
+	int rc;
+
+	if (!gate_enter(&env->gate, &vcpu->pass))
+		return false;
+	rc = run(vcpu);
+	gate_leave(&env->gate, &vcpu->pass);
+	if (!rc)
+		rc = after_exit(vcpu);
+	if (!rc)
+		return exit_handle(&env->exits, &vcpu->x);
+	if (rc == -EINTR || rc == -EAGAIN)
+		return true;
+	report_run_error(vcpu, rc);
+	return false;
+}
+
+static void *thread(void *arg)
+{
+	struct vcpu *vcpu = arg;
+	char name[16];
+
+	snprintf(name, sizeof(name), "vcpu%u", vcpu->x.id);
+	pthread_setname_np(pthread_self(), name);
+	if (vcpu->env->trace)
+		trace_name(vcpu->env->trace, gettid(), name);
+	timeline_mark(vcpu->env->timeline, PHASE_FIRST);
+	while (turn(vcpu))
+		;
+	return NULL;
+}
+
+int vcpu_start(struct vcpu *vcpu)
+{
+	int rc = pthread_create(&vcpu->thread, NULL, thread, vcpu);
+
+	vcpu->started = !rc;
+	return -rc;
+}
+
+bool vcpu_join(struct vcpu *vcpu, const struct timespec *until)
+{
+	if (!vcpu->started)
+		return true;
+	if (pthread_clockjoin_np(vcpu->thread, NULL, CLOCK_MONOTONIC, until))
+		return false;
+	vcpu->started = false;
+	return true;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One virtual CPU: its KVM descriptor, its registers at start, its thread.
+ *
+ * SDM 3A chapter 9 (processor management and initialization); KVM api.rst
+ * KVM_RUN.
+ */
+#pragma once
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pager/trace.h"
+#include "vmm/boot.h"
+#include "vmm/exit.h"
+#include "vmm/gate.h"
+#include "vmm/timeline.h"
+
+/* What all vCPUs of a VM share. Set before the first runs, constant after. */
+struct vcpu_env {
+	struct exit_env exits;
+	struct gate gate;
+	struct trace *trace; /* or NULL */
+	struct timeline *timeline;
+};
+
+struct vcpu {
+	struct exit_vcpu x;
+	size_t run_len;
+	struct vcpu_env *env;
+	struct gate_pass pass;
+	pthread_t thread;
+	bool started;
+};
+
+/*
+ * Creates vCPU id of the VM; run_len is KVM_GET_VCPU_MMAP_SIZE, cpuid the
+ * edited table for it. On failure *vcpu is as vcpu_fini likes it. 0 or -errno.
+ */
+int vcpu_init(struct vcpu *vcpu, int vm_fd, unsigned id, size_t run_len,
+	      struct kvm_cpuid2 *cpuid, struct vcpu_env *env);
+void vcpu_fini(struct vcpu *vcpu);
+
+/* The boot processor's state at the first instruction. 0 or -errno. */
+int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry);
+
+/* Runs it in a thread of its own until the gate is shut. 0 or -errno. */
+int vcpu_start(struct vcpu *vcpu);
+
+/* Once per process, before vcpu_start: the signal that ends KVM_RUN. */
+void vcpu_init_signal(void);
+
+/* After gate_shut: waits for the thread's end, up to the time given. False: it
+ * is blocked in the kernel, in a fault that nobody will serve. */
+bool vcpu_join(struct vcpu *vcpu, const struct timespec *until);

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The `minimal` machine: local APICs in KVM, an I/O APIC of ours (split
+ * irqchip), a serial port, two ports of the guest interface, RAM. Nothing sits
+ * on KVM's own I/O buses, and slots come before the interrupt chip, because
+ * both cost milliseconds at start or exit.
+ *
+ * KVM api.rst KVM_CREATE_VM, KVM_CAP_SPLIT_IRQCHIP, KVM_SIGNAL_MSI,
+ * KVM_SET_GSI_ROUTING.
+ */
+#define _GNU_SOURCE
+#include "vmm/vm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "guest/abi.h"
+#include "vmm/bus.h"
+#include "vmm/cpuid.h"
+#include "vmm/gate.h"
+#include "vmm/ioapic.h"
+#include "vmm/memmap.h"
+#include "vmm/memory.h"
+#include "vmm/uart.h"
+#include "vmm/vcpu.h"
+
+#define CPUID_MAX 256
+
+/* Three pages that KVM wants on processors which cannot run real mode under
+ * VMX, in the device hole (KVM api.rst KVM_SET_TSS_ADDR). */
+#define TSS_ADDR 0xfffbd000
+
+/* How long vCPUs may take to leave KVM_RUN. */
+#define JOIN_SECONDS 1
+
+struct vm {
+	/* Set by vm_create, constant after: */
+	struct vm_config config;
+	int kvm, fd;
+	struct bus ports, mmio;
+	struct vcpu_env env;
+	struct vcpu *vcpus;
+	unsigned nr_vcpus;
+
+	/* Lock themselves: */
+	struct ioapic ioapic;
+	struct uart uart;
+
+	struct memory memory; /* see memory.h */
+
+	pthread_mutex_t routes_lock;
+	/* routes_lock held: by pin; type 0: none */
+	struct kvm_irq_routing_entry routes[IOAPIC_PINS];
+};
+
+__attribute__((format(printf, 3, 4))) static int
+error(struct vm_error *err, int rc, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	return rc;
+}
+
+/* Guest interface (guest/abi.h). */
+
+static void exit_port(void *ctx, uint64_t offset, void *data, unsigned len,
+		      enum bus_dir dir)
+{
+	struct vm *vm = ctx;
+	uint8_t status;
+
+	(void)offset;
+	memcpy(&status, data, 1);
+	if (dir == BUS_READ)
+		memset(data, 0xff, len);
+	else if (status > ABI_EXIT_MAX)
+		stop_request(vm->config.stop, ABI_EXIT_MAX,
+			     "guest exit status %u reported as %u", status,
+			     ABI_EXIT_MAX);
+	else
+		stop_request(vm->config.stop, status, NULL);
+}
+
+static void ready_port(void *ctx, uint64_t offset, void *data, unsigned len,
+		       enum bus_dir dir)
+{
+	struct vm *vm = ctx;
+
+	(void)offset;
+	if (dir == BUS_READ)
+		memset(data, 0xff, len);
+	else
+		timeline_mark(vm->config.timeline, PHASE_READY);
+}
+
+/* Between serial port and console. */
+
+static void serial_out(void *ctx, uint8_t byte)
+{
+	struct vm *vm = ctx;
+
+	console_put(vm->config.console, byte);
+	vm->config.wake(vm->config.wake_ctx);
+}
+
+static void serial_room(void *ctx)
+{
+	struct vm *vm = ctx;
+
+	vm->config.wake(vm->config.wake_ctx);
+}
+
+size_t vm_input(struct vm *vm, const uint8_t *bytes, size_t len)
+{
+	return uart_receive(&vm->uart, bytes, len);
+}
+
+/* Between I/O APIC and KVM. */
+
+static void send_msi(void *ctx, uint64_t addr, uint32_t data)
+{
+	struct vm *vm = ctx;
+	struct kvm_msi msi = {
+		.address_lo = (uint32_t)addr,
+		.address_hi = (uint32_t)(addr >> 32),
+		.data = data,
+	};
+
+	/* 0: no local APIC took it, which is the guest's affair. */
+	ioctl(vm->fd, KVM_SIGNAL_MSI, &msi);
+}
+
+/* The pins whose end-of-interrupt KVM shall report. KVM takes the whole table
+ * at once. */
+static void set_route(void *ctx, unsigned pin, bool active, uint64_t addr,
+		      uint32_t data)
+{
+	struct vm *vm = ctx;
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry entries[IOAPIC_PINS];
+	} table = {0};
+
+	pthread_mutex_lock(&vm->routes_lock);
+	vm->routes[pin] = (struct kvm_irq_routing_entry){
+		.gsi = pin,
+		.type = active ? KVM_IRQ_ROUTING_MSI : 0,
+		.u.msi =
+			{
+				.address_lo = (uint32_t)addr,
+				.address_hi = (uint32_t)(addr >> 32),
+				.data = data,
+			},
+	};
+	for (unsigned i = 0; i < IOAPIC_PINS; i++)
+		if (vm->routes[i].type)
+			table.entries[table.head.nr++] = vm->routes[i];
+	ioctl(vm->fd, KVM_SET_GSI_ROUTING, &table);
+	pthread_mutex_unlock(&vm->routes_lock);
+}
+
+static int set_slot(void *ctx, unsigned slot, gpa_t gpa, uint64_t len,
+		    void *hva)
+{
+	struct vm *vm = ctx;
+	struct kvm_userspace_memory_region region = {
+		.slot = slot,
+		.guest_phys_addr = gpa,
+		.memory_size = len,
+		.userspace_addr = (uintptr_t)hva,
+	};
+
+	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
+}
+
+/* Creation, in order. */
+
+static int open_kvm(struct vm *vm, struct vm_error *err)
+{
+	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->kvm < 0 &&
+	    (errno == ENOENT || errno == ENODEV || errno == ENXIO))
+		return error(err, -ENODEV,
+			     "/dev/kvm: KVM is missing: load the kernel module "
+			     "kvm_intel or kvm_amd, and enable virtualization "
+			     "in the firmware (or nested virtualization in the "
+			     "host)");
+	if (vm->kvm < 0 && (errno == EACCES || errno == EPERM))
+		return error(
+			err, -ENODEV,
+			"/dev/kvm: KVM is forbidden to this user: join the "
+			"group kvm (sudo usermod -aG kvm $USER) and log in "
+			"again");
+	if (vm->kvm < 0)
+		return error(err, -ENODEV, "/dev/kvm: %s", strerror(errno));
+	if (ioctl(vm->kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
+		return error(err, -ENODEV,
+			     "/dev/kvm: not the KVM API of version %d",
+			     KVM_API_VERSION);
+	return 0;
+}
+
+static int create_vm(struct vm *vm, struct vm_error *err)
+{
+	static const struct {
+		int cap;
+		const char *name;
+	} needed[] = {
+		{KVM_CAP_SPLIT_IRQCHIP, "KVM_CAP_SPLIT_IRQCHIP"},
+		{KVM_CAP_SIGNAL_MSI, "KVM_CAP_SIGNAL_MSI"},
+		{KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},
+	};
+
+	do
+		vm->fd = ioctl(vm->kvm, KVM_CREATE_VM, 0);
+	while (vm->fd < 0 && errno == EINTR);
+	if (vm->fd < 0 && errno == EBUSY)
+		return error(err, -ENODEV,
+			     "KVM is busy: another hypervisor uses this "
+			     "processor's virtualization; stop it first");
+	if (vm->fd < 0)
+		return error(err, -ENODEV, "KVM_CREATE_VM: %s",
+			     strerror(errno));
+	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
+		if (ioctl(vm->kvm, KVM_CHECK_EXTENSION, needed[i].cap) <= 0)
+			return error(err, -ENODEV,
+				     "this kernel's KVM lacks %s; Linux 4.12 "
+				     "or later has it",
+				     needed[i].name);
+	return 0;
+}
+
+/* What the guest starts with is covered; all the rest waits for its first
+ * touch (memory.h). */
+static int create_memory(struct vm *vm, struct vm_error *err)
+{
+	int max_slots =
+		ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
+	struct gpa_range hot;
+	int rc = memory_init(&vm->memory, vm->config.memory,
+			     max_slots < 32 ? 32 : (unsigned)max_slots,
+			     set_slot, vm);
+
+	if (rc)
+		return error(err, rc,
+			     "cannot reserve %llu MiB of address space for "
+			     "guest memory: %s; try less --mem",
+			     (unsigned long long)vm->config.memory >> 20,
+			     strerror(-rc));
+	rc = memory_cover(&vm->memory, 0, 1);
+	for (size_t i = 0; !rc && boot_plan_hot(vm->config.plan, i, &hot); i++)
+		rc = memory_cover(&vm->memory, hot.start, hot.len);
+	if (rc)
+		return error(err, rc, "KVM_SET_USER_MEMORY_REGION: %s",
+			     strerror(-rc));
+	return 0;
+}
+
+static int create_irqchip(struct vm *vm, struct vm_error *err)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_SPLIT_IRQCHIP,
+		.args = {IOAPIC_PINS},
+	};
+
+	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, (unsigned long)TSS_ADDR))
+		return error(err, -errno, "KVM_SET_TSS_ADDR: %s",
+			     strerror(errno));
+	if (ioctl(vm->fd, KVM_ENABLE_CAP, &cap))
+		return error(err, -errno, "KVM_CAP_SPLIT_IRQCHIP: %s",
+			     strerror(errno));
+	return 0;
+}
+
+/* Does the end of RAM fit the addresses this host gives its guests? */
+static int check_width(const struct vm *vm, const struct kvm_cpuid2 *cpuid,
+		       struct vm_error *err)
+{
+	const struct gpa_range *last = &vm->memory.ram[vm->memory.nr_ram - 1];
+	unsigned bits = cpuid_phys_bits(cpuid->entries, cpuid->nent);
+
+	if (bits < 64 && (last->start + last->len - 1) >> bits)
+		return error(err, -EINVAL,
+			     "--mem %llu MiB: does not fit the %u bits of a "
+			     "guest-physical address on this host",
+			     (unsigned long long)vm->config.memory >> 20, bits);
+	return 0;
+}
+
+static int create_vcpus(struct vm *vm, struct vm_error *err)
+{
+	size_t room = sizeof(struct kvm_cpuid2) +
+		      CPUID_MAX * sizeof(struct kvm_cpuid_entry2);
+	int max = ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+	int run_len = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	unsigned cpus = vm->config.cpus;
+	struct kvm_cpuid2 *cpuid = malloc(room), *edited = malloc(room);
+	int rc = 0;
+
+	if (max > 0 && cpus > (unsigned)max)
+		rc = error(err, -EINVAL, "--cpus %u: this host allows %d", cpus,
+			   max);
+	vm->vcpus = calloc(cpus, sizeof(*vm->vcpus));
+	if (!rc && (!cpuid || !edited || !vm->vcpus))
+		rc = error(err, -ENOMEM, "out of memory");
+	if (!rc) {
+		cpuid->nent = CPUID_MAX;
+		if (ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, cpuid))
+			rc = error(err, -errno, "KVM_GET_SUPPORTED_CPUID: %s",
+				   strerror(errno));
+	}
+	if (!rc)
+		rc = check_width(vm, cpuid, err);
+	for (unsigned id = 0; !rc && id < cpus; id++) {
+		memcpy(edited, cpuid, room);
+		edited->nent = (uint32_t)cpuid_edit(
+			edited->entries, edited->nent, CPUID_MAX, id, cpus);
+		vm->nr_vcpus = id + 1;
+		rc = vcpu_init(&vm->vcpus[id], vm->fd, id, (size_t)run_len,
+			       edited, &vm->env);
+		if (rc)
+			error(err, rc, "cannot create vCPU %u: %s", id,
+			      strerror(-rc));
+	}
+	free(cpuid);
+	free(edited);
+	return rc;
+}
+
+/* The whole machine. Nothing here can fail: the ranges are constants that do
+ * not overlap. */
+static void create_devices(struct vm *vm)
+{
+	struct irq_line com1 = {ioapic_set, &vm->ioapic, ABI_COM1_IRQ};
+
+	ioapic_init(&vm->ioapic, send_msi, set_route, vm);
+	uart_init(&vm->uart, com1, serial_out, serial_room, vm);
+
+	bus_init(&vm->ports);
+	bus_add(&vm->ports, ABI_PORT_COM1, UART_PORTS, "com1", uart_access,
+		&vm->uart);
+	bus_add(&vm->ports, ABI_PORT_EXIT, 1, "exit", exit_port, vm);
+	bus_add(&vm->ports, ABI_PORT_READY, 1, "ready", ready_port, vm);
+	bus_close(&vm->ports);
+
+	bus_init(&vm->mmio);
+	bus_add(&vm->mmio, ABI_IOAPIC_BASE, IOAPIC_LEN, "ioapic", ioapic_access,
+		&vm->ioapic);
+	bus_close(&vm->mmio);
+}
+
+static int arm(struct vm *vm, struct vm_error *err)
+{
+	struct memory *m = &vm->memory;
+	struct pager_memory ranges[2];
+	int rc = boot_plan_load(vm->config.plan, vm->config.pager);
+
+	for (unsigned i = 0; i < m->nr_ram; i++)
+		ranges[i] = (struct pager_memory){
+			.gpa = m->ram[i].start,
+			.len = m->ram[i].len,
+			.hva = memory_hva(m, m->ram[i].start),
+		};
+	if (!rc)
+		rc = pager_arm(vm->config.pager, ranges, m->nr_ram);
+	if (rc == -EIO)
+		return error(err, rc, "%s", pager_failure(vm->config.pager));
+	if (rc)
+		return error(err, rc, "cannot arm the pager: %s",
+			     strerror(-rc));
+	timeline_mark(vm->config.timeline, PHASE_ARMED);
+	return 0;
+}
+
+int vm_create(struct vm **out, const struct vm_config *config,
+	      struct vm_error *err)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+	int rc;
+
+	if (!vm)
+		return error(err, -ENOMEM, "out of memory");
+	vm->config = *config;
+	vm->kvm = vm->fd = -1;
+	vm->env.exits.ports = &vm->ports;
+	vm->env.exits.mmio = &vm->mmio;
+	vm->env.exits.ioapic = &vm->ioapic;
+	vm->env.exits.memory = &vm->memory;
+	vm->env.exits.pager = config->pager;
+	vm->env.exits.stop = config->stop;
+	vm->env.trace = config->trace;
+	vm->env.timeline = config->timeline;
+	gate_init(&vm->env.gate);
+	pthread_mutex_init(&vm->routes_lock, NULL);
+	create_devices(vm);
+	rc = open_kvm(vm, err);
+	if (!rc)
+		rc = create_vm(vm, err);
+	if (!rc)
+		rc = create_memory(vm, err);
+	if (!rc)
+		rc = create_irqchip(vm, err);
+	if (!rc)
+		rc = create_vcpus(vm, err);
+	if (!rc)
+		timeline_mark(config->timeline, PHASE_VM);
+	if (!rc)
+		rc = arm(vm, err);
+	if (rc) {
+		vm_destroy(vm);
+		return rc;
+	}
+	*out = vm;
+	return 0;
+}
+
+int vm_start(struct vm *vm, struct vm_error *err)
+{
+	int rc =
+		vcpu_set_entry(&vm->vcpus[0], boot_plan_entry(vm->config.plan));
+
+	if (rc)
+		return error(err, rc, "cannot set the entry state: %s",
+			     strerror(-rc));
+	vcpu_init_signal();
+	for (unsigned i = 0; !rc && i < vm->nr_vcpus; i++)
+		rc = vcpu_start(&vm->vcpus[i]);
+	if (rc)
+		error(err, rc, "cannot start a vCPU's thread: %s",
+		      strerror(-rc));
+	return rc;
+}
+
+bool vm_stop(struct vm *vm)
+{
+	struct timespec until;
+	bool all = true;
+
+	gate_shut(&vm->env.gate);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	/* A failed pager will not wake anybody: no use in waiting long. */
+	if (pager_failure(vm->config.pager))
+		until.tv_nsec += 50 * 1000000;
+	else
+		until.tv_sec += JOIN_SECONDS;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		all &= vcpu_join(&vm->vcpus[i], &until);
+	timeline_mark(vm->config.timeline, PHASE_EXIT);
+	return all;
+}
+
+void vm_stats(const struct vm *vm, struct vm_stats *stats)
+{
+	*stats = (struct vm_stats){
+		.exits = vm->env.exits.counts,
+		.nr_exits = EXIT_REASONS,
+		.unclaimed_ports = vm->ports.unclaimed,
+		.unclaimed_mmio = vm->mmio.unclaimed,
+		.slots = vm->memory.nr_slots,
+	};
+}
+
+void vm_destroy(struct vm *vm)
+{
+	if (!vm)
+		return;
+	/* The pager's handler must not publish into memory that is gone. */
+	pager_stop(vm->config.pager);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		vcpu_fini(&vm->vcpus[i]);
+	free(vm->vcpus);
+	if (vm->fd >= 0)
+		close(vm->fd);
+	if (vm->kvm >= 0)
+		close(vm->kvm);
+	uart_fini(&vm->uart);
+	ioapic_fini(&vm->ioapic);
+	pthread_mutex_destroy(&vm->routes_lock);
+	gate_fini(&vm->env.gate);
+	memory_fini(&vm->memory);
+	free(vm);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtual machine: KVM's objects and the devices, put together.
+ *
+ * KVM accepts these calls only from the process that created the VM; vm_create
+ * to vm_destroy are for one thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pager/pager.h"
+#include "pager/trace.h"
+#include "vmm/boot.h"
+#include "vmm/console.h"
+#include "vmm/stop.h"
+#include "vmm/timeline.h"
+
+struct vm;
+
+struct vm_config {
+	uint64_t memory; /* bytes, a multiple of PAGE_SIZE */
+	unsigned cpus;
+	const struct boot_plan *plan;
+	/* All of these outlive the VM. */
+	struct pager *pager; /* created, not armed */
+	struct console *console;
+	struct stop *stop;
+	struct timeline *timeline;
+	struct trace *trace; /* or NULL */
+	/* Called from vCPU threads: the console has unflushed output, or the
+	 * serial port has room for input again. */
+	void (*wake)(void *ctx);
+	void *wake_ctx;
+};
+
+/* One line for stderr: what, and the mend. */
+struct vm_error {
+	char text[512];
+};
+
+/*
+ * Creates everything, gives the plan to the pager and arms it. 0, or with err
+ * filled: -ENODEV KVM is missing, forbidden, busy or too old; -EIO the pager
+ * failed (pager_failure); -EINVAL the configuration asks for what this host
+ * does not have; other -errno of the host.
+ */
+int vm_create(struct vm **out, const struct vm_config *config,
+	      struct vm_error *err);
+
+/* Starts the vCPUs. 0 or -errno. */
+int vm_start(struct vm *vm, struct vm_error *err);
+
+/* Input for the serial port: takes what fits, returns how many. */
+size_t vm_input(struct vm *vm, const uint8_t *bytes, size_t len);
+
+/*
+ * Stops all vCPUs and waits for their threads. False: one is blocked in a fault
+ * that nobody will serve (the pager failed, and the host's kernel cannot
+ * interrupt it); then the process must end without destroying VM and pager.
+ */
+bool vm_stop(struct vm *vm);
+
+struct vm_stats {
+	/* By KVM exit reason; names from exit_name. */
+	const _Atomic uint64_t *exits;
+	unsigned nr_exits;
+	uint64_t unclaimed_ports, unclaimed_mmio;
+	unsigned slots;
+};
+void vm_stats(const struct vm *vm, struct vm_stats *stats);
+
+/* After vm_stop returned true, or before vm_start. NULL is allowed. */
+void vm_destroy(struct vm *vm);

@@ -43,11 +43,12 @@ OWN_LDFLAGS := -pthread $(SANITIZER_FLAGS) $(if $(STATIC),-static)
 LIBS := -lelf $(if $(STATIC),-lz)
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
-PAGER := image image_check image_kind loader page pager prepare source trace \
+PAGER := image_check image_kind image_open loader page pager prepare source trace \
 	uffd window pt/pt pt/x86
-VMM := boot boot_long bus console cpuid events exit gate ioapic memmap memory \
+VMM := boot_long boot_plan bus console cpuid events exit gate ioapic memmap memory \
 	multiboot2_header multiboot2_info options report stop uart vcpu vm
-UNIT := unit elf_writer image_help test_image test_image_bad test_loader \
+UNIT := unit elf_writer image_help test_image test_image_field test_image_file \
+	test_image_ram test_loader \
 	test_page test_window test_pager test_trace test_pt test_bus test_uart \
 	test_ioapic test_console test_cpuid test_memmap test_multiboot2 \
 	test_options test_gate test_memory test_boot test_stop
@@ -234,6 +235,54 @@ check-kvm: $(BUILD)/tests/kvm guests ## tests that boot guests in the test proce
 check-e2e: $(BUILD)/tests/e2e $(BUILD)/vmm guests ## tests of the built program
 	$(BUILD)/tests/e2e $(BUILD)
 
+# --- fuzzing --------------------------------------------------------------
+
+# Each target runs this long; its corpus starts from tests/data and grows under
+# build/.
+FUZZ_SECONDS ?= 60
+FUZZ_CC ?= clang
+FUZZERS := fuzz_image fuzz_multiboot2
+FUZZ_SOURCES_fuzz_image := pager/image_open.c pager/image_check.c pager/image_kind.c
+FUZZ_SOURCES_fuzz_multiboot2 := vmm/multiboot2_header.c
+
+$(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/%.c FORCE
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -std=gnu11 -g -O1 -I. -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=undefined -o $@ $< \
+		$(FUZZ_SOURCES_$*) -lelf
+
+fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%) ## fuzz image and header parsing (FUZZ_SECONDS each)
+	@for f in $(FUZZERS); do \
+		mkdir -p $(BUILD)/fuzz/corpus_$$f && \
+		$(BUILD)/fuzz/$$f -max_len=8192 -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
+			-rss_limit_mb=512 -malloc_limit_mb=64 -print_final_stats=1 \
+			-artifact_prefix=$(BUILD)/fuzz/$$f- \
+			$(BUILD)/fuzz/corpus_$$f tests/data/$$f || exit 1; \
+	done
+
+# --- installing -----------------------------------------------------------
+
+INSTALL ?= install
+PAGER_HEADERS := pager/gpa.h pager/image.h pager/loader.h pager/memory.h \
+	pager/pager.h pager/source.h pager/trace.h
+
+install: all $(BUILD)/faultline-pager.pc ## install under DESTDIR and PREFIX
+	$(INSTALL) -D -m 755 $(BUILD)/vmm $(DESTDIR)$(PREFIX)/bin/vmm
+	$(INSTALL) -D -m 644 vmm/vmm.1 $(DESTDIR)$(PREFIX)/share/man/man1/vmm.1
+	$(INSTALL) -D -m 644 vmm/vmm.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmm
+	$(INSTALL) -D -m 644 $(BUILD)/guest.elf \
+		$(DESTDIR)$(PREFIX)/share/faultline/guest.elf
+	$(INSTALL) -D -m 644 $(LIBPAGER) $(DESTDIR)$(PREFIX)/lib/libpager.a
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/include/faultline/pager
+	$(INSTALL) -m 644 $(PAGER_HEADERS) \
+		$(DESTDIR)$(PREFIX)/include/faultline/pager
+	$(INSTALL) -D -m 644 $(BUILD)/faultline-pager.pc \
+		$(DESTDIR)$(PREFIX)/lib/pkgconfig/faultline-pager.pc
+
+$(BUILD)/faultline-pager.pc: pager/faultline-pager.pc.in FORCE
+	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< > $@
+
 # --- upkeep ---------------------------------------------------------------
 
 FORMATTED = $(shell git ls-files '*.c' '*.h')
@@ -243,6 +292,11 @@ format: ## format all C files
 
 format-check: ## fail where the formatting differs
 	clang-format --dry-run -Werror $(FORMATTED)
+
+lint: format-check ## formatting, manual page, shell scripts, include order
+	mandoc -Tlint vmm/vmm.1
+	shellcheck -s sh scripts/*.sh
+	scripts/check-includes.sh
 
 clean: ## remove what was built
 	rm -rf build

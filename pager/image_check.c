@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the segments of an image must be like, each, together and against RAM,
- * and the questions asked of them afterwards. No ELF here: image.c decodes.
+ * and the questions asked of them afterwards. No ELF here: image_open.c decodes.
  *
  * All values come from the file, so no sum is formed before it is known to
  * fit. Once image_check_segment has passed a segment, paddr + memsz is a

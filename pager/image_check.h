@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What image.c, which reads and decodes, asks of the files with the rules:
+ * What image_open.c, which reads and decodes, asks of the files with the rules:
  * image_kind.c (is it a kernel for us?) and image_check.c (segments). Not for
  * other modules. Every check returns 0, or -ENOEXEC with err filled.
  */

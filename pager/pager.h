@@ -28,6 +28,7 @@
 
 #include "pager/gpa.h"
 #include "pager/loader.h"
+#include "pager/memory.h"
 #include "pager/source.h"
 
 struct pager;
@@ -65,13 +66,6 @@ struct pager_config {
 	 * did it (the handler, or a pager_load caller: several at once). */
 	void (*on_event)(void *ctx, const struct pager_event *event);
 	void *ctx;
-};
-
-/* Host memory that stands for guest-physical addresses. */
-struct pager_memory {
-	gpa_t gpa;
-	uint64_t len;
-	void *hva; /* private anonymous memory; the caller's */
 };
 
 /*

@@ -15,14 +15,6 @@
 #define PAGEMAP_PRESENT (UINT64_C(1) << 63) /* proc(5) pagemap */
 #define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
 
-void *pager_memory_at(const struct pager_memory *memory, size_t nr, gpa_t gpa)
-{
-	for (size_t i = 0; i < nr; i++)
-		if (gpa - memory[i].gpa < memory[i].len)
-			return (char *)memory[i].hva + (gpa - memory[i].gpa);
-	return NULL;
-}
-
 /* Reads the extent's bytes [from, to), offsets from its start, to hva. */
 static int read_part(const struct extent *e, uint64_t from, uint64_t to,
 		     char *hva, uint64_t *bytes, struct loader_failure *failure)

@@ -10,10 +10,7 @@
 #include <stdint.h>
 
 #include "pager/loader.h"
-#include "pager/pager.h"
-
-/* Where gpa is in host memory; NULL: in none of the nr ranges. */
-void *pager_memory_at(const struct pager_memory *memory, size_t nr, gpa_t gpa);
+#include "pager/memory.h"
 
 /*
  * Puts every extent of the sealed table into memory, which is fresh (zero). If

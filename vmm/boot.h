@@ -6,7 +6,8 @@
  *
  * Multiboot2 2.0, 3.3 (machine state). Decisions: choose the protocol, read its
  * header, relocate, check against RAM, then place, in this order, the
- * multiboot2 information, page tables (`long`), modules and section data.
+ * multiboot2 information, page tables (`long`), modules, section data, and a few
+ * bytes of BIOS data area.
  */
 #pragma once
 

@@ -48,6 +48,9 @@ struct boot_plan {
 	struct source_bytes info_bytes;
 	struct pager_source info_source;
 
+	struct source_bytes bios_bytes;
+	struct pager_source bios_source;
+
 	uint64_t *tables; /* BOOT_LONG: page tables, tables_len bytes */
 	gpa_t tables_gpa;
 	uint64_t tables_len;

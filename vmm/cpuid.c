@@ -28,7 +28,8 @@
 #define LEAF1_EDX_HTT	     (1u << 28)
 #define AMD_ECX_CMP_LEGACY   (1u << 1)
 
-#define PHYS_BITS_DEFAULT 36 /* SDM 3A 4.1.4: PAE processors without the leaf */
+/* SDM 3A 4.1.4: processors with PAE and without leaf 0x80000008. */
+#define PHYS_BITS_DEFAULT 36
 
 /* The field of x from bit hi down to lo becomes val, or its maximum. */
 static void set_field(uint32_t *x, unsigned hi, unsigned lo, uint32_t val)

@@ -20,6 +20,17 @@
 
 #define FLUSH_MS 10 /* a prompt appears after so long */
 
+/* What nohup(1), or a shell for its background, has told us to ignore stays
+ * ignored: blocked, it would be delivered all the same. */
+static void add_signal(sigset_t *set, int signal_number)
+{
+	struct sigaction action;
+
+	if (!sigaction(signal_number, NULL, &action) &&
+	    action.sa_handler != SIG_IGN)
+		sigaddset(set, signal_number);
+}
+
 int events_init(struct events *events, struct stop *stop,
 		struct console *console, uint64_t timeout_ns)
 {
@@ -32,10 +43,10 @@ int events_init(struct events *events, struct stop *stop,
 		.wake_fd = -1,
 	};
 	sigemptyset(&events->signals);
-	sigaddset(&events->signals, SIGINT);
-	sigaddset(&events->signals, SIGTERM);
-	sigaddset(&events->signals, SIGHUP);
-	sigaddset(&events->signals, SIGQUIT);
+	add_signal(&events->signals, SIGINT);
+	add_signal(&events->signals, SIGTERM);
+	add_signal(&events->signals, SIGHUP);
+	add_signal(&events->signals, SIGQUIT);
 	sigprocmask(SIG_BLOCK, &events->signals, NULL);
 	events->signal_fd =
 		signalfd(-1, &events->signals, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -7,7 +7,9 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,6 +208,12 @@ static void report(struct session *s, int status)
 		report_json(stderr, &r);
 }
 
+static bool is_error(int status)
+{
+	return status > STATUS_GUEST_MAX && status != STATUS_TIMEOUT &&
+	       status < STATUS_SIGNAL;
+}
+
 static size_t input(void *ctx, const uint8_t *bytes, size_t len)
 {
 	return vm_input(ctx, bytes, len);
@@ -229,11 +237,11 @@ static int run(struct session *s)
 	stopped = vm_stop(s->vm);
 	console_destroy(s->console);
 	s->console = NULL;
-	/* A guest's own end needs no words, except where it was bent. */
-	if (s->stop.reason[0] && !s->options.quiet)
+	/* An error is always told; that somebody ended the VM, unless -q. */
+	if (s->stop.reason[0] && (!s->options.quiet || is_error(status)))
 		say(s->stop.reason);
 	report(s, status);
-	if (trace_destroy(s->trace) && !s->options.quiet)
+	if (trace_destroy(s->trace))
 		say("the trace could not be written whole");
 	s->trace = NULL;
 	if (!stopped) {
@@ -241,6 +249,16 @@ static int run(struct session *s)
 		_exit(status);
 	}
 	return status;
+}
+
+/* Where a standard descriptor is closed, the next file would get its number,
+ * and the image would be the guest's keyboard. */
+static int occupy_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return fail(STATUS_HOST, "/dev/null: cannot be opened");
+	return 0;
 }
 
 static int prepare(struct session *s)
@@ -264,6 +282,16 @@ static int prepare(struct session *s)
 	return make_vm(s);
 }
 
+/* A descriptor closed by whoever started us would be given to the next file
+ * that is opened, and the console would speak to that. */
+static void fill_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			/* The lowest free one is fd itself. */
+			(void)!open("/dev/null", O_RDWR);
+}
+
 int main(int argc, char *argv[])
 {
 	struct session s = {.stop.event = -1,
@@ -274,6 +302,7 @@ int main(int argc, char *argv[])
 	 * of the process to some microseconds. */
 	s.timeline.at[PHASE_PROCESS] = timeline_now(CLOCK_MONOTONIC) -
 				       timeline_now(CLOCK_PROCESS_CPUTIME_ID);
+	fill_standard_descriptors();
 	switch (options_parse(&s.options, argc, argv)) {
 	case OPTIONS_USAGE:
 		status = STATUS_HOST;
@@ -282,7 +311,9 @@ int main(int argc, char *argv[])
 		break;
 	case OPTIONS_RUN:
 		catch_signals();
-		status = prepare(&s);
+		status = occupy_standard();
+		if (!status)
+			status = prepare(&s);
 		if (!status)
 			status = run(&s);
 		break;

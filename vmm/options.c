@@ -77,7 +77,7 @@ static const char help[] =
 	"      --trace FILE     a line per fault\n"
 	"      --boot-timer     time to first instruction and ready marker\n"
 	"      --timeout SEC    stop with status 124 after SEC seconds\n"
-	"  -q, --quiet          no messages but errors of usage\n"
+	"  -q, --quiet          no messages but errors\n"
 	"  -v, --verbose        more messages\n"
 	"      --version, -h, --help\n"
 	"\n"

@@ -51,8 +51,7 @@ enum {
 
 	FCR_ENABLE = 0x01,
 	FCR_CLEAR_RX = 0x02,
-	FCR_KEPT =
-		0xc9, /* trigger, DMA mode, enable; the rest clear themselves */
+	FCR_KEPT = 0xc9, /* the others clear themselves */
 
 	LCR_DLAB = 0x80,
 

@@ -34,6 +34,10 @@
 #include "vmm/vcpu.h"
 
 #define CPUID_MAX 256
+#define CPUID_LEN                    \
+	(sizeof(struct kvm_cpuid2) + \
+	 CPUID_MAX * sizeof(struct kvm_cpuid_entry2))
+#define CPUID_1_ECX_TSCD (1u << 24) /* TSC-deadline timer */
 
 /* Three pages that KVM wants on processors which cannot run real mode under
  * VMX, in the device hole (KVM api.rst KVM_SET_TSS_ADDR). */
@@ -299,41 +303,56 @@ static int check_width(const struct vm *vm, const struct kvm_cpuid2 *cpuid,
 	return 0;
 }
 
+/* What KVM offers, for all vCPUs alike. */
+static int get_cpuid(const struct vm *vm, struct kvm_cpuid2 *cpuid,
+		     struct vm_error *err)
+{
+	cpuid->nent = CPUID_MAX;
+	if (ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, cpuid))
+		return error(err, -errno, "KVM_GET_SUPPORTED_CPUID: %s",
+			     strerror(errno));
+	if (ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
+		for (uint32_t i = 0; i < cpuid->nent; i++)
+			if (cpuid->entries[i].function == 1)
+				cpuid->entries[i].ecx |= CPUID_1_ECX_TSCD;
+	return check_width(vm, cpuid, err);
+}
+
+static int create_vcpu(struct vm *vm, const struct kvm_cpuid2 *cpuid,
+		       struct kvm_cpuid2 *edited, struct vm_error *err)
+{
+	int run_len = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	unsigned id = vm->nr_vcpus++;
+	int rc;
+
+	memcpy(edited, cpuid, CPUID_LEN);
+	edited->nent = (uint32_t)cpuid_edit(edited->entries, edited->nent,
+					    CPUID_MAX, id, vm->config.cpus);
+	rc = vcpu_init(&vm->vcpus[id], vm->fd, id, (size_t)run_len, edited,
+		       &vm->env);
+	return rc ? error(err, rc, "cannot create vCPU %u: %s", id,
+			  strerror(-rc))
+		  : 0;
+}
+
 static int create_vcpus(struct vm *vm, struct vm_error *err)
 {
-	size_t room = sizeof(struct kvm_cpuid2) +
-		      CPUID_MAX * sizeof(struct kvm_cpuid_entry2);
 	int max = ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
-	int run_len = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	struct kvm_cpuid2 *cpuid = malloc(CPUID_LEN);
+	struct kvm_cpuid2 *edited = malloc(CPUID_LEN);
 	unsigned cpus = vm->config.cpus;
-	struct kvm_cpuid2 *cpuid = malloc(room), *edited = malloc(room);
-	int rc = 0;
+	int rc;
 
+	vm->vcpus = calloc(cpus, sizeof(*vm->vcpus));
 	if (max > 0 && cpus > (unsigned)max)
 		rc = error(err, -EINVAL, "--cpus %u: this host allows %d", cpus,
 			   max);
-	vm->vcpus = calloc(cpus, sizeof(*vm->vcpus));
-	if (!rc && (!cpuid || !edited || !vm->vcpus))
+	else if (!cpuid || !edited || !vm->vcpus)
 		rc = error(err, -ENOMEM, "out of memory");
-	if (!rc) {
-		cpuid->nent = CPUID_MAX;
-		if (ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, cpuid))
-			rc = error(err, -errno, "KVM_GET_SUPPORTED_CPUID: %s",
-				   strerror(errno));
-	}
-	if (!rc)
-		rc = check_width(vm, cpuid, err);
-	for (unsigned id = 0; !rc && id < cpus; id++) {
-		memcpy(edited, cpuid, room);
-		edited->nent = (uint32_t)cpuid_edit(
-			edited->entries, edited->nent, CPUID_MAX, id, cpus);
-		vm->nr_vcpus = id + 1;
-		rc = vcpu_init(&vm->vcpus[id], vm->fd, id, (size_t)run_len,
-			       edited, &vm->env);
-		if (rc)
-			error(err, rc, "cannot create vCPU %u: %s", id,
-			      strerror(-rc));
-	}
+	else
+		rc = get_cpuid(vm, cpuid, err);
+	while (!rc && vm->nr_vcpus < cpus)
+		rc = create_vcpu(vm, cpuid, edited, err);
 	free(cpuid);
 	free(edited);
 	return rc;

@@ -376,7 +376,7 @@ static void find_sections(const struct parse *p)
 		shnum = section.size;
 	if (shstrndx == SHN_XINDEX)
 		shstrndx = section.link;
-	if (shnum > UINT32_MAX ||
+	if (!shnum || shnum > UINT32_MAX ||
 	    !image_has_bytes(image, ehdr->e_shoff, shnum * ehdr->e_shentsize))
 		return;
 	image->shoff = ehdr->e_shoff;

@@ -5,7 +5,7 @@
  * is known, but placed first, because its customary place is page 0.
  */
 #define _GNU_SOURCE
-#include "vmm/boot.h"
+#include "vmm/boot_plan.h"
 
 #include <assert.h>
 #include <elf.h>
@@ -18,7 +18,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vmm/boot_plan.h"
 #include "vmm/memmap.h"
 #include "vmm/multiboot2.h"
 
@@ -538,6 +537,34 @@ static int write_info(struct boot_plan *plan)
 				0);
 }
 
+/* The BIOS data area, as far as kernels look into it without having called a
+ * BIOS: the address of COM1 and the KiB of base memory, below which they put
+ * the code that starts other processors. Not where image or information are. */
+static int place_bios_data(struct boot_plan *plan)
+{
+	static const uint8_t bytes[] = {
+		[0x00] = ABI_PORT_COM1 & 0xff,
+		[0x01] = ABI_PORT_COM1 >> 8,
+		[0x13] = 640 & 0xff,
+		[0x14] = 640 >> 8,
+	};
+	const gpa_t gpa = 0x400;
+
+	if (image_segment_at(plan->image, gpa, sizeof(bytes)) ||
+	    !in_ram(plan, gpa, sizeof(bytes)))
+		return 0;
+	if (ranges_overlap(gpa, sizeof(bytes), plan->info_gpa,
+			   plan->info_bytes.len)) {
+		note(plan, "the information covers the BIOS data area at "
+			   "0x400; --mbi-addr would move it");
+		return 0;
+	}
+	plan->bios_bytes = (struct source_bytes){bytes, sizeof(bytes)};
+	plan->bios_source = source_bytes("BIOS data area", &plan->bios_bytes);
+	return boot_plan_extent(plan, gpa, sizeof(bytes), &plan->bios_source,
+				0);
+}
+
 /* The first registers. */
 
 static int set_entry(struct boot_plan *plan, struct image_error *err)
@@ -593,7 +620,9 @@ static int make_plan(struct boot_plan *plan, struct image_error *err)
 		rc = place_modules(plan, err);
 	if (!rc)
 		rc = place_sections(plan);
-	return rc ? rc : write_info(plan);
+	if (!rc)
+		rc = write_info(plan);
+	return rc ? rc : place_bios_data(plan);
 }
 
 int boot_plan_create(struct boot_plan **out, struct image *image,

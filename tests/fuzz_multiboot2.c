@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libFuzzer target for the Multiboot2 header parser. Seeds are in
+ * tests/data/fuzz_multiboot2.
+ *
+ * The checksum is made right wherever the magic is, or the fuzzer would spend
+ * its life on it; every header that is accepted must keep the promises of
+ * vmm/multiboot2.h, and every refusal must be one line.
+ *
+ * clang -g -O1 -fsanitize=fuzzer,address,undefined -I. \
+ *	tests/fuzz_multiboot2.c vmm/multiboot2_header.c
+ */
+#include "vmm/multiboot2.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAGIC UINT32_C(0xe85250d6)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool promise)
+{
+	if (!promise)
+		abort();
+}
+
+static void repair_checksums(uint8_t *bytes, size_t size)
+{
+	for (size_t at = 0; at + 16 <= size; at += 8) {
+		uint32_t fields[4];
+
+		memcpy(fields, bytes + at, sizeof(fields));
+		if (fields[0] != MAGIC)
+			continue;
+		fields[3] = 0 - (fields[0] + fields[1] + fields[2]);
+		memcpy(bytes + at, fields, sizeof(fields));
+	}
+}
+
+static void check_accepted(const struct mb2_header *header, size_t size)
+{
+	size_t searched = size < MB2_SEARCH ? size : MB2_SEARCH;
+
+	must(header->offset % 8 == 0 && header->length >= 24);
+	must((uint64_t)header->offset + header->length <= searched);
+	if (header->relocatable) {
+		must(header->align && !(header->align & (header->align - 1)));
+		must(header->min_addr <= header->max_addr);
+		must(header->preference <= MB2_PREFER_HIGH);
+	}
+	if (!header->has_address)
+		return;
+	must(header->has_entry && header->entry >= header->load_addr);
+	must(header->load_addr <= header->header_addr);
+	must(header->header_addr - header->load_addr <= header->offset);
+	must(!header->load_end_addr ||
+	     header->load_end_addr > header->load_addr);
+	must(!header->bss_end_addr ||
+	     header->bss_end_addr >= header->load_end_addr);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct mb2_header header;
+	char err[256] = "";
+	uint8_t *copy = malloc(size ? size : 1);
+	int error;
+
+	must(copy);
+	if (size)
+		memcpy(copy, data, size);
+	repair_checksums(copy, size);
+	error = mb2_header_find(&header, copy, size, err, sizeof(err));
+	if (!error) {
+		check_accepted(&header, size);
+	} else {
+		must(error == -ENOENT || error == -EINVAL || error == -ENOTSUP);
+		must(*err && strlen(err) < sizeof(err) - 1);
+		must(!strchr(err, '\n'));
+	}
+	free(copy);
+	return 0;
+}

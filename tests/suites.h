@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each test file gives one suite; tests/unit.c, tests/kvm.c and tests/e2e.c run
+ * a list of them.
+ */
+#pragma once
+
+#include <check.h>
+
+/* Unit: no KVM, no root, no network. */
+Suite *image_suite(void);
+Suite *loader_suite(void);
+Suite *page_suite(void);
+Suite *window_suite(void);
+Suite *pager_suite(void);
+Suite *trace_suite(void);
+Suite *pt_suite(void);
+Suite *bus_suite(void);
+Suite *uart_suite(void);
+Suite *ioapic_suite(void);
+Suite *console_suite(void);
+Suite *cpuid_suite(void);
+Suite *memmap_suite(void);
+Suite *multiboot2_suite(void);
+Suite *options_suite(void);
+Suite *gate_suite(void);
+Suite *memory_suite(void);
+Suite *boot_suite(void);
+Suite *stop_suite(void);
+
+/* With KVM, in the test process. build: the folder with guest/. */
+Suite *vm_suite(const char *build);
+Suite *race_suite(const char *build);

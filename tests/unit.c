@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs the unit tests: no KVM, no privileges. CK_RUN_SUITE and CK_RUN_CASE
+ * choose among them; CK_FORK=no is for a debugger.
+ */
+#include "tests/suites.h"
+
+#include <stdlib.h>
+
+static Suite *(*const suites[])(void) = {
+	image_suite,  loader_suite, page_suite,	      window_suite,
+	pager_suite,  trace_suite,  pt_suite,	      bus_suite,
+	uart_suite,   ioapic_suite, console_suite,    cpuid_suite,
+	memmap_suite, boot_suite,   multiboot2_suite, options_suite,
+	gate_suite,   memory_suite, stop_suite,
+};
+
+int main(void)
+{
+	SRunner *runner = srunner_create(NULL);
+	int failed;
+
+	for (size_t i = 0; i < sizeof(suites) / sizeof(*suites); i++)
+		srunner_add_suite(runner, suites[i]());
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -27,6 +27,7 @@ Suite *gate_suite(void);
 Suite *memory_suite(void);
 Suite *boot_suite(void);
 Suite *stop_suite(void);
+Suite *insn_suite(void);
 
 /* With KVM, in the test process. build: the folder with guest/. */
 Suite *vm_suite(const char *build);

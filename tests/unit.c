@@ -12,7 +12,7 @@ static Suite *(*const suites[])(void) = {
 	pager_suite,  trace_suite,  pt_suite,	      bus_suite,
 	uart_suite,   ioapic_suite, console_suite,    cpuid_suite,
 	memmap_suite, boot_suite,   multiboot2_suite, options_suite,
-	gate_suite,   memory_suite, stop_suite,
+	gate_suite,   memory_suite, stop_suite,	      insn_suite,
 };
 
 int main(void)

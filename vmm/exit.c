@@ -12,7 +12,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "vmm/insn.h"
 #include "vmm/status.h"
+#include "vmm/x86.h"
 
 static const char *const names[EXIT_REASONS] = {
 	[KVM_EXIT_UNKNOWN] = "UNKNOWN",
@@ -63,27 +65,51 @@ __attribute__((format(printf, 2, 3))) static void put(struct text *t,
 						       : t->room - t->len - 1;
 }
 
-/* The bytes at RIP, as far as they can be had without disturbing anything. */
-static void put_code(struct text *t, struct exit_env *env,
-		     const struct exit_vcpu *vcpu, uint64_t rip, uint64_t base)
+/* Copies the bytes at linear address gva, as far as they are mapped RAM; how
+ * many. *gpa: where the first one is. */
+static size_t read_code(const struct exit_env *env,
+			const struct exit_vcpu *vcpu, gva_t gva, uint8_t *buf,
+			size_t len, gpa_t *gpa)
 {
-	struct kvm_translation tr = {.linear_address = base + rip};
-	uint64_t in_page = PAGE_SIZE - (tr.linear_address & PAGE_MASK);
-	uint64_t len = in_page < 16 ? in_page : 16;
-	const uint8_t *code;
+	size_t n = 0;
 
-	if (ioctl(vcpu->fd, KVM_TRANSLATE, &tr) || !tr.valid) {
-		put(t, "\n  code at RIP: not mapped");
+	while (n < len) {
+		struct kvm_translation tr = {.linear_address = gva + n};
+		size_t part = PAGE_SIZE - ((gva + n) & PAGE_MASK);
+
+		part = part < len - n ? part : len - n;
+		if (ioctl(vcpu->fd, KVM_TRANSLATE, &tr) || !tr.valid ||
+		    !memory_has(env->memory, tr.physical_address, part) ||
+		    pager_load(env->pager, tr.physical_address, part))
+			break;
+		if (!n)
+			*gpa = tr.physical_address;
+		memcpy(buf + n, memory_hva(env->memory, tr.physical_address),
+		       part);
+		n += part;
+	}
+	return n;
+}
+
+static gva_t code_address(const struct kvm_regs *r, const struct kvm_sregs *s)
+{
+	return s->cs.l ? r->rip : s->cs.base + r->rip;
+}
+
+static void put_code(struct text *t, const struct exit_env *env,
+		     const struct exit_vcpu *vcpu, gva_t gva)
+{
+	uint8_t code[16];
+	gpa_t gpa;
+	size_t n = read_code(env, vcpu, gva, code, sizeof(code), &gpa);
+
+	if (!n) {
+		put(t, "\n  code at RIP: not in RAM, or not mapped");
 		return;
 	}
-	put(t, "\n  code at RIP (guest-physical 0x%llx):", tr.physical_address);
-	if (!memory_has(env->memory, tr.physical_address, len) ||
-	    pager_load(env->pager, tr.physical_address, len)) {
-		put(t, " not in RAM");
-		return;
-	}
-	code = memory_hva(env->memory, tr.physical_address);
-	for (uint64_t i = 0; i < len; i++)
+	put(t, "\n  code at RIP (guest-physical 0x%llx):",
+	    (unsigned long long)gpa);
+	for (size_t i = 0; i < n; i++)
 		put(t, " %02x", code[i]);
 }
 
@@ -113,7 +139,7 @@ static void put_registers(struct text *t, struct exit_env *env,
 	    r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8, r.r9,
 	    r.r10, r.r11, r.r12, r.r13, r.r14, r.r15, s.cr0, s.cr2, s.cr3,
 	    s.cr4, s.efer);
-	put_code(t, env, vcpu, r.rip, s.cs.l ? 0 : s.cs.base);
+	put_code(t, env, vcpu, code_address(&r, &s));
 }
 
 __attribute__((format(printf, 3, 4))) static bool
@@ -193,6 +219,26 @@ static bool on_fail_entry(struct exit_env *env, const struct exit_vcpu *vcpu)
 		     vcpu->run->fail_entry.hardware_entry_failure_reason);
 }
 
+/* See insn.h. */
+static bool skip_hint_nop(const struct exit_env *env,
+			  const struct exit_vcpu *vcpu)
+{
+	uint8_t code[5];
+	struct kvm_sregs s;
+	struct kvm_regs r;
+	gpa_t gpa;
+	size_t n;
+
+	if (ioctl(vcpu->fd, KVM_GET_REGS, &r) ||
+	    ioctl(vcpu->fd, KVM_GET_SREGS, &s) || s.cr4 & CR4_CET)
+		return false;
+	n = read_code(env, vcpu, code_address(&r, &s), code, sizeof(code),
+		      &gpa);
+	n = insn_hint_nop(code, n, s.cs.l);
+	r.rip += n;
+	return n && !ioctl(vcpu->fd, KVM_SET_REGS, &r);
+}
+
 static bool on_internal_error(struct exit_env *env,
 			      const struct exit_vcpu *vcpu)
 {
@@ -208,6 +254,8 @@ static bool on_internal_error(struct exit_env *env,
 	};
 	uint32_t sub = vcpu->run->internal.suberror;
 
+	if (sub == KVM_INTERNAL_ERROR_EMULATION && skip_hint_nop(env, vcpu))
+		return true;
 	return crash(env, vcpu, "KVM internal error, suberror %u: %s", sub,
 		     sub < sizeof(what) / sizeof(*what) ? what[sub]
 							: "unknown");

@@ -45,7 +45,7 @@ CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 PAGER := image_check image_kind image_open loader page pager prepare source trace \
 	uffd window pt/pt pt/x86
-VMM := boot_long boot_plan bus console cpuid events exit gate insn ioapic memmap memory \
+VMM := boot_long boot_multiboot2 boot_plan bus console cpuid events exit gate insn ioapic memmap memory \
 	multiboot2_header multiboot2_info options report stop uart vcpu vm
 UNIT := unit elf_writer image_help test_image test_image_field test_image_file \
 	test_image_ram test_loader \
@@ -130,7 +130,7 @@ GO := $(BUILD)/obj/guest
 GB := $(BUILD)/guest
 
 # Programs on the library; programs of one assembler file in 32-bit mode.
-GUEST_C_PROGRAMS := status badport hlt echo
+GUEST_C_PROGRAMS := status badport hlt echo faraway
 GUEST_BARE_PROGRAMS := hello triple spin
 GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) \
 	touch lowzero long elf32

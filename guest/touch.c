@@ -9,6 +9,7 @@
  *	pages=N		that many pages instead of all
  *	same		every processor touches all of them, at once; otherwise
  *			each has its own part of the order
+ *	wait		says so and waits for a byte on the serial port first
  *
  * "Ready" is marked just before the first touch.
  */
@@ -84,6 +85,14 @@ static void parse(struct touch *t, const char *cmdline)
 	CHECK(t->count <= (t->pages + t->stride - 1) / t->stride);
 }
 
+static void wait_for_byte(void)
+{
+	print("touch: waiting\n");
+	while (!(inb(ABI_PORT_COM1 + 5) & 1)) /* LSR, data ready */
+		;
+	inb(ABI_PORT_COM1);
+}
+
 int guest_main(uint32_t magic, const struct mb2_info *info)
 {
 	struct touch t;
@@ -92,6 +101,8 @@ int guest_main(uint32_t magic, const struct mb2_info *info)
 	CHECK_EQ(magic, ABI_MB2_MAGIC);
 	parse(&t, mb2_cmdline(info));
 	cpus = smp_start();
+	if (option_find(mb2_cmdline(info), "wait"))
+		wait_for_byte();
 	vm_ready();
 	CHECK_EQ(smp_run(touch, low(&t)), 0);
 	print("touch: %lu of %lu pages, %u cpus\n", t.count, t.pages, cpus);

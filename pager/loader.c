@@ -169,18 +169,21 @@ const struct extent *loader_extent(const struct loader *loader, gpa_t gpa,
 uint64_t loader_run(const struct loader *loader, gpa_t gpa, bool *zero)
 {
 	size_t i = first_after(loader, gpa);
-	const struct extent *e = &loader->extents[i];
-	gpa_t end = gpa + PAGE_SIZE;
+	const struct extent *e;
+	gpa_t end;
 
 	assert(!(gpa & PAGE_MASK));
-	*zero = i == loader->nr_extents || e->gpa >= end;
-	if (*zero)
-		end = i == loader->nr_extents ? page_down(UINT64_MAX)
-					      : page_down(e->gpa);
-	else
+	*zero = true;
+	if (i == loader->nr_extents) /* all pages to 2^64 */
+		return ((page_down(UINT64_MAX) - gpa) >> PAGE_SHIFT) + 1;
+	e = &loader->extents[i];
+	end = page_down(e->gpa);
+	if (end <= gpa) {
+		*zero = false;
 		for (; i < loader->nr_extents && e->gpa < gpa + PAGE_SIZE;
 		     i++, e++)
 			end = page_up(e->gpa + e->len);
+	}
 	return (end - gpa) >> PAGE_SHIFT;
 }
 

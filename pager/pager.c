@@ -21,10 +21,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -48,6 +50,7 @@ struct pager {
 	size_t nr_memory;
 	int uffd;     /* -1: not PAGER_UFFD */
 	int quit;     /* eventfd: the handler shall end */
+	int watch;    /* inotify: a mapped file changed */
 	void *buffer; /* the handler's, WINDOW_MAX pages */
 	pthread_t handler;
 	bool started;
@@ -72,15 +75,19 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* The first failure counts. */
+/* The first failure counts. It can be read when this returns, whoever's it
+ * is. */
 __attribute__((format(printf, 2, 3))) static void fail(struct pager *pager,
 						       const char *format, ...)
 {
 	int none = 0;
 	va_list args;
 
-	if (!atomic_compare_exchange_strong(&pager->failed, &none, 1))
+	if (!atomic_compare_exchange_strong(&pager->failed, &none, 1)) {
+		while (!pager_failure(pager))
+			sched_yield();
 		return;
+	}
 	va_start(args, format);
 	vsnprintf(pager->failure, sizeof(pager->failure), format, args);
 	va_end(args);
@@ -140,6 +147,48 @@ static uint64_t index_of(const struct service *s, gpa_t gpa)
 	return s->region->first + ((gpa - s->region->gpa) >> PAGE_SHIFT);
 }
 
+/* Pages that a thread is reading. */
+struct claim {
+	struct pager *pager;
+	void *buffer; /* a loading thread's own; NULL: the handler reads */
+	gpa_t gpa;
+	uint64_t page; /* its index */
+	unsigned nr;
+};
+
+/* A source ended the thread that read from it. Nobody will publish the pages,
+ * and nobody shall wait for that. */
+static void abandon(void *arg)
+{
+	struct claim *c = arg;
+
+	fail(c->pager, "%s ended early, reading for guest address 0x%llx",
+	     c->buffer ? "a loading thread" : "the fault handler",
+	     (unsigned long long)c->gpa);
+	for (unsigned i = 0; i < c->nr; i++)
+		page_fail(&c->pager->pages, c->page + i);
+	free(c->buffer);
+}
+
+static int compose(struct pager *pager, const struct service *s, gpa_t gpa,
+		   unsigned nr, uint64_t *bytes, struct loader_failure *failure)
+{
+	struct claim claim = {
+		.pager = pager,
+		.buffer = s->buffer == pager->buffer ? NULL : s->buffer,
+		.gpa = gpa,
+		.page = index_of(s, gpa),
+		.nr = nr,
+	};
+	int rc;
+
+	pthread_cleanup_push(abandon, &claim);
+	rc = loader_compose(&pager->loader, gpa, s->buffer, nr * PAGE_SIZE,
+			    false, bytes, failure);
+	pthread_cleanup_pop(0);
+	return rc;
+}
+
 /* Reads and publishes nr pages that the caller has claimed. 0 or -EIO. */
 static int publish(struct pager *pager, struct service *s, gpa_t gpa,
 		   unsigned nr, bool zero)
@@ -150,8 +199,7 @@ static int publish(struct pager *pager, struct service *s, gpa_t gpa,
 	int rc = 0;
 
 	if (!zero)
-		rc = loader_compose(&pager->loader, gpa, s->buffer, len, false,
-				    &bytes, &failure);
+		rc = compose(pager, s, gpa, nr, &bytes, &failure);
 	if (rc) {
 		fail_read(pager, &failure);
 	} else {
@@ -441,7 +489,7 @@ int pager_create(struct pager **out, const struct pager_config *config)
 	if (!pager)
 		return -ENOMEM;
 	pager->config = *config;
-	pager->uffd = pager->quit = -1;
+	pager->uffd = pager->quit = pager->watch = -1;
 	loader_init(&pager->loader);
 	windows_init(&pager->windows, config->window_pages);
 	if (config->mode == PAGER_UFFD) {
@@ -490,10 +538,11 @@ static int seal(struct pager *pager, const struct pager_memory *memory,
 	struct gpa_range *zero = NULL;
 	int rc;
 
-	pager->memory = calloc(nr, sizeof(*memory));
+	pager->memory = calloc(nr + 1, sizeof(*memory)); /* none: not NULL */
 	if (!pager->memory)
 		return -ENOMEM;
-	memcpy(pager->memory, memory, nr * sizeof(*memory));
+	if (nr)
+		memcpy(pager->memory, memory, nr * sizeof(*memory));
 	pager->nr_memory = nr;
 	if (pager->config.lazy_ram) {
 		zero = calloc(nr, sizeof(*zero));
@@ -537,6 +586,28 @@ static int arm_uffd(struct pager *pager)
 	return rc;
 }
 
+/* Mapped files shall tell when they change. A host that cannot watch them is no
+ * error: pager_check_sources is called on EFAULT as well. */
+static void watch_sources(struct pager *pager)
+{
+	char path[32];
+
+	pager->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	for (size_t i = 0; i < pager->loader.nr_extents; i++) {
+		int fd = pager->loader.extents[i].source->fd;
+
+		if (fd < 0 || pager->watch < 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		inotify_add_watch(pager->watch, path, IN_MODIFY);
+	}
+}
+
+int pager_watch_fd(const struct pager *pager)
+{
+	return pager->watch;
+}
+
 int pager_arm(struct pager *pager, const struct pager_memory *memory, size_t nr)
 {
 	struct loader_failure failure;
@@ -547,6 +618,9 @@ int pager_arm(struct pager *pager, const struct pager_memory *memory, size_t nr)
 		return rc;
 	if (pager->config.mode == PAGER_UFFD)
 		return arm_uffd(pager);
+	/* Before the files are mapped, so that no change is missed. */
+	if (pager->config.mode == PAGER_MAP)
+		watch_sources(pager);
 	rc = prepare(&pager->loader, memory, nr,
 		     pager->config.mode == PAGER_MAP, &bytes, &failure);
 	pager->bytes_read = bytes;
@@ -581,27 +655,27 @@ static int load_some(struct pager *pager, struct service *s, gpa_t gpa,
 
 int pager_load(struct pager *pager, gpa_t gpa, uint64_t len)
 {
-	gpa_t end = page_up(gpa + len);
+	/* Of the last byte; a range that wraps ends with the address space. */
+	gpa_t last = gpa + len - 1 < gpa ? UINT64_MAX : gpa + len - 1;
+	uint64_t left = ((page_down(last) - page_down(gpa)) >> PAGE_SHIFT) + 1;
 	struct service s = {0};
 	int rc = 0;
 
 	if (pager->config.mode != PAGER_UFFD || !len)
 		return pager_failure(pager) ? -EIO : 0;
-	for (gpa = page_down(gpa); gpa < end;) {
+	for (gpa = page_down(gpa); left; gpa += (uint64_t)rc * PAGE_SIZE) {
 		s.region = loader_find(&pager->loader, gpa);
-		if (!s.region || page_state(&pager->pages, index_of(&s, gpa)) ==
-					 PAGE_PRESENT) {
-			gpa += PAGE_SIZE;
-			continue;
+		rc = 1;
+		if (s.region && page_state(&pager->pages, index_of(&s, gpa)) !=
+					PAGE_PRESENT) {
+			if (!s.buffer)
+				s.buffer = malloc(WINDOW_MAX * PAGE_SIZE);
+			rc = s.buffer ? load_some(pager, &s, gpa, left)
+				      : -ENOMEM;
 		}
-		if (!s.buffer)
-			s.buffer = malloc(WINDOW_MAX * PAGE_SIZE);
-		if (!s.buffer)
-			return -ENOMEM;
-		rc = load_some(pager, &s, gpa, (end - gpa) >> PAGE_SHIFT);
 		if (rc < 0)
 			break;
-		gpa += (uint64_t)rc * PAGE_SIZE;
+		left -= (uint64_t)rc;
 	}
 	if (s.buffer && drained(pager))
 		nudge(pager);
@@ -611,6 +685,12 @@ int pager_load(struct pager *pager, gpa_t gpa, uint64_t len)
 
 bool pager_check_sources(struct pager *pager)
 {
+	char events[512];
+
+	/* What changed does not matter: all are looked at. */
+	while (pager->watch >= 0 &&
+	       read(pager->watch, events, sizeof(events)) > 0)
+		;
 	for (size_t i = 0; i < pager->loader.nr_extents; i++) {
 		const struct extent *e = &pager->loader.extents[i];
 		struct stat st;
@@ -669,6 +749,8 @@ void pager_destroy(struct pager *pager)
 		close(pager->uffd);
 	if (pager->quit >= 0)
 		close(pager->quit);
+	if (pager->watch >= 0)
+		close(pager->watch);
 	if (pager->buffer)
 		munmap(pager->buffer, WINDOW_MAX * PAGE_SIZE);
 	pages_fini(&pager->pages);

@@ -105,11 +105,21 @@ int pager_load(struct pager *pager, gpa_t gpa, uint64_t len);
 const char *pager_failure(const struct pager *pager);
 
 /*
- * Somebody found memory unusable (EFAULT from a system call, or SIGBUS): did a
- * mapped source shrink? If so that is recorded as the failure, on_fail is
- * called, and true returned. PAGER_MAP's counterpart of a failed read.
+ * Somebody found memory unusable (EFAULT from a system call), or pager_watch_fd
+ * is readable: did a mapped source shrink? If so that is recorded as the
+ * failure, on_fail is called, and true returned. PAGER_MAP's counterpart of a
+ * failed read.
  */
 bool pager_check_sources(struct pager *pager);
+
+/*
+ * A descriptor to poll (POLLIN): a mapped file was written to or truncated, so
+ * pager_check_sources should be called. A touch of a page that a file no longer
+ * has is an error for KVM only if the vCPU takes the fault itself; where a
+ * kernel worker does (asynchronous page faults), the vCPU tries for ever. -1:
+ * not PAGER_MAP, or this host cannot watch. The pager's.
+ */
+int pager_watch_fd(const struct pager *pager);
 
 struct pager_stats {
 	uint64_t faults;     /* served, by the handler or pager_load */

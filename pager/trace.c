@@ -27,6 +27,7 @@ struct trace {
 		char name[16];
 	} names[NAMES_MAX];
 	unsigned nr_names;
+	int error; /* errno of the first write that failed */
 };
 
 int trace_create(struct trace **out, const char *path, uint64_t start_ns)
@@ -72,15 +73,34 @@ static const char *who(const struct trace *trace, pid_t tid)
 	return "kvm";
 }
 
+/* lock held. Blanks separate fields and newlines separate events, so a path
+ * with such in it is written with them as %20 and %0a, and % as %25. */
+static void put_name(const struct trace *trace, const char *name)
+{
+	for (; *name; name++) {
+		unsigned char c = (unsigned char)*name;
+
+		if (c <= ' ' || c == 0x7f || c == '%')
+			fprintf(trace->file, "%%%02x", c);
+		else
+			putc(c, trace->file);
+	}
+}
+
 void trace_event(struct trace *trace, const struct pager_event *event)
 {
 	pthread_mutex_lock(&trace->lock);
-	fprintf(trace->file, "%.1f %s 0x%llx %u %s 0x%llx %.1f\n",
-		(double)(event->start_ns - trace->start_ns) / 1e3,
-		who(trace, event->tid), (unsigned long long)event->gpa,
-		event->pages, event->source ? event->source : "-",
+	fprintf(trace->file, "%.1f ",
+		(double)(event->start_ns - trace->start_ns) / 1e3);
+	put_name(trace, who(trace, event->tid));
+	fprintf(trace->file, " 0x%llx %u ", (unsigned long long)event->gpa,
+		event->pages);
+	put_name(trace, event->source ? event->source : "-");
+	fprintf(trace->file, " 0x%llx %.1f\n",
 		(unsigned long long)event->offset,
 		(double)event->taken_ns / 1e3);
+	if (!trace->error && ferror(trace->file))
+		trace->error = errno;
 	pthread_mutex_unlock(&trace->lock);
 }
 
@@ -90,7 +110,7 @@ int trace_destroy(struct trace *trace)
 
 	if (!trace)
 		return 0;
-	error = ferror(trace->file) ? EIO : 0;
+	error = trace->error;
 	if (fclose(trace->file) && !error)
 		error = errno;
 	pthread_mutex_destroy(&trace->lock);

@@ -20,7 +20,8 @@ int trace_create(struct trace **out, const char *path, uint64_t start_ns);
  * Any thread; best before it touches memory. Names beyond 512 are dropped. */
 void trace_name(struct trace *trace, pid_t tid, const char *name);
 
-/* Writes one line. Any thread. */
+/* Writes one line. Any thread. In names, blanks, control characters and % are
+ * percent-encoded, so that a line has always seven fields. */
 void trace_event(struct trace *trace, const struct pager_event *event);
 
 /* Flushes and closes. 0, or -errno when the trace is not whole on disk. NULL

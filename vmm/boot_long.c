@@ -126,7 +126,7 @@ static uint64_t count_tables(const struct boot_plan *plan)
 		 pt_tables_for(&pt_x86_64, 0, 0, identity_len(plan), PT_WRITE);
 	for (size_t i = 0; i < plan->image->nr_segments; i++)
 		if (segment_pages(&plan->image->segments[i], &va, &pa, &len) &&
-		    va + len > va)
+		    va + (len - 1) > va)
 			tables += pt_tables_for(&pt_x86_64, va, pa, len,
 						PT_WRITE);
 	return tables;

@@ -64,10 +64,7 @@ int boot_error(struct image_error *err, int rc, const char *format, ...)
 	return rc;
 }
 
-static void note(const struct boot_plan *plan, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void note(const struct boot_plan *plan, const char *format, ...)
+void boot_note(const struct boot_plan *plan, const char *format, ...)
 {
 	char line[256];
 	va_list args;
@@ -121,89 +118,7 @@ int boot_plan_place(struct boot_plan *plan, uint64_t len, gpa_t min, gpa_t max,
 	return rc ? rc : take(plan, *start, len, hot);
 }
 
-/* Choosing the protocol. */
-
-static int read_header(struct boot_plan *plan, struct mb2_header *header,
-		       struct image_error *err)
-{
-	struct image *image = plan->image;
-	enum boot_protocol asked = plan->params.protocol;
-	uint8_t *head = malloc(MB2_SEARCH);
-	char why[256] = "";
-	ssize_t n;
-	int rc;
-
-	if (!head)
-		return -ENOMEM;
-	n = pread(image->fd, head, MB2_SEARCH, 0);
-	rc = n < 0 ? -errno
-		   : mb2_header_find(header, head, (size_t)n, why, sizeof(why));
-	free(head);
-	if (n < 0)
-		return boot_error(err, rc, "%s: cannot read its head: %s",
-				  image->path, strerror(-rc));
-	if (rc == -ENOENT && asked == BOOT_AUTO) {
-		plan->protocol = BOOT_ELF;
-		if (*why)
-			note(plan, "%s: %s", image->path, why);
-		return 0;
-	}
-	if (rc == -ENOENT)
-		return boot_error(
-			err, -ENOEXEC,
-			"%s: no multiboot2 header in its first 32 "
-			"KiB%s%s; without --boot=multiboot2 it starts "
-			"as a plain ELF",
-			image->path, *why ? ": " : "", why);
-	if (rc)
-		return boot_error(err, -ENOEXEC, "%s: multiboot2 header: %s",
-				  image->path, why);
-	plan->protocol = BOOT_MULTIBOOT2;
-	return 0;
-}
-
-/* The multiboot2 header's wishes. */
-
-/* 3.1.5: the file is loaded as the address tag says, the ELF headers do not
- * count. */
-static int apply_address(struct image *image, const struct mb2_header *h,
-			 struct image_error *err)
-{
-	uint64_t offset = h->offset - (h->header_addr - h->load_addr);
-	uint64_t in_file = image->size - offset;
-	uint64_t filesz =
-		h->load_end_addr ? h->load_end_addr - h->load_addr : in_file;
-	uint64_t memsz =
-		h->bss_end_addr ? h->bss_end_addr - h->load_addr : filesz;
-
-	if (filesz > in_file)
-		return boot_error(
-			err, -ENOEXEC,
-			"%s: multiboot2 address tag: load_end_addr "
-			"0x%x asks for 0x%llx bytes at offset 0x%llx, "
-			"the file has 0x%llx there",
-			image->path, h->load_end_addr,
-			(unsigned long long)filesz, (unsigned long long)offset,
-			(unsigned long long)in_file);
-	image->segments[0] = (struct image_segment){
-		.index = 0,
-		.flags = PF_R | PF_W | PF_X,
-		.offset = offset,
-		.vaddr = h->load_addr,
-		.paddr = h->load_addr,
-		.filesz = filesz,
-		.memsz = memsz > filesz ? memsz : filesz,
-	};
-	image->nr_segments = 1;
-	return 0;
-}
-
-static gpa_t image_start(const struct image *image)
-{
-	return image->segments[0].paddr;
-}
-
-static bool in_ram(const struct boot_plan *plan, gpa_t start, uint64_t len)
+bool boot_in_ram(const struct boot_plan *plan, gpa_t start, uint64_t len)
 {
 	for (unsigned i = 0; i < plan->nr_ram; i++)
 		if (start >= plan->ram[i].start &&
@@ -211,71 +126,6 @@ static bool in_ram(const struct boot_plan *plan, gpa_t start, uint64_t len)
 			return len <=
 			       plan->ram[i].len - (start - plan->ram[i].start);
 	return false;
-}
-
-/* 3.1.13: where a relocatable image goes. */
-static int relocate(struct boot_plan *plan, const struct mb2_header *h,
-		    struct image_error *err)
-{
-	struct image *image = plan->image;
-	gpa_t old = image_start(image), base;
-	uint64_t len = image_end(image) - old;
-	uint64_t align = h->align > PAGE_SIZE ? h->align : PAGE_SIZE;
-	gpa_t min = h->min_addr > MIB ? h->min_addr : MIB;
-	gpa_t max = (uint64_t)h->max_addr + 1;
-
-	if (h->preference == MB2_PREFER_NONE && in_ram(plan, old, len) &&
-	    old >= h->min_addr && old + len <= max && !(old % h->align))
-		return 0;
-	/* The image keeps its place within a page, in case it is not a page's
-	 * start and the header did not ask for one. */
-	if (memmap_place(&plan->map, NULL, 0, len + (old & PAGE_MASK), align,
-			 min, max, h->preference == MB2_PREFER_HIGH, &base))
-		return boot_error(err, -ENOEXEC,
-				  "%s: multiboot2 relocatable tag: no room for "
-				  "0x%llx bytes from 0x%x to 0x%x, alignment "
-				  "0x%x; try more --mem",
-				  image->path, (unsigned long long)len,
-				  h->min_addr, h->max_addr, h->align);
-	if (h->align < PAGE_SIZE)
-		base += old & PAGE_MASK;
-	note(plan, "%s: relocated from 0x%llx to 0x%llx", image->path,
-	     (unsigned long long)old, (unsigned long long)base);
-	image_relocate(image, base - old);
-	return 0;
-}
-
-static int apply_header(struct boot_plan *plan, const struct mb2_header *h,
-			struct image_error *err)
-{
-	struct image *image = plan->image;
-	gpa_t linked = image_start(image);
-	int rc = 0;
-
-	if (h->has_address) {
-		rc = apply_address(image, h, err);
-		if (rc)
-			return rc;
-		linked = image_start(image);
-	}
-	if (h->console_required)
-		note(plan, "%s: asks for a console; it has the serial port",
-		     image->path);
-	if (h->relocatable) {
-		rc = relocate(plan, h, err);
-		plan->has_image_base = true;
-	}
-	if (rc)
-		return rc;
-	if (h->has_entry)
-		image->entry = h->entry + (image_start(image) - linked);
-	if (!image_segment_at(image, image->entry, 1))
-		return boot_error(
-			err, -ENOEXEC,
-			"%s: multiboot2 entry address tag: 0x%x is in "
-			"no segment of the image",
-			image->path, h->entry);
-	return 0;
 }
 
 /* What lies where. */
@@ -373,6 +223,9 @@ static int place_modules(struct boot_plan *plan, struct image_error *err)
 		if (rc)
 			return rc;
 		plan->info_modules[i].start = start;
+		boot_note(plan, "%s: module of 0x%llx bytes at 0x%llx",
+			  m->source.name, (unsigned long long)m->len,
+			  (unsigned long long)start);
 	}
 	return 0;
 }
@@ -388,8 +241,9 @@ static int read_sections(struct boot_plan *plan)
 	if (!image->shnum)
 		return 0;
 	if (len > SECTIONS_MAX) {
-		note(plan, "%s: %u section headers are too many to pass on",
-		     image->path, image->shnum);
+		boot_note(plan,
+			  "%s: %u section headers are too many to pass on",
+			  image->path, image->shnum);
 		return 0;
 	}
 	plan->sections = malloc(len);
@@ -466,7 +320,7 @@ static struct mb2_params info_params(const struct boot_plan *plan)
 		.shentsize = image->shentsize,
 		.shstrndx = image->shstrndx,
 		.has_image_base = plan->has_image_base,
-		.image_base = (uint32_t)image_start(image),
+		.image_base = (uint32_t)image->segments[0].paddr,
 	};
 }
 
@@ -492,13 +346,13 @@ static int place_info(struct boot_plan *plan, struct image_error *err)
 			plan->image->path, (unsigned long long)p->mbi_addr,
 			hit->index, (unsigned long long)hit->paddr,
 			(unsigned long long)(hit->paddr + hit->memsz));
-	if (p->mbi_addr_given && !in_ram(plan, p->mbi_addr, len))
+	if (p->mbi_addr_given && !boot_in_ram(plan, p->mbi_addr, len))
 		return boot_error(err, -EINVAL,
 				  "--mbi-addr 0x%llx: 0x%llx bytes from there "
 				  "are not RAM",
 				  (unsigned long long)p->mbi_addr,
 				  (unsigned long long)len);
-	if (hit || !in_ram(plan, plan->info_gpa, len)) {
+	if (hit || !boot_in_ram(plan, plan->info_gpa, len)) {
 		rc = boot_plan_place(plan, len, 0, BELOW_4G, true,
 				     &plan->info_gpa);
 		if (rc)
@@ -508,10 +362,11 @@ static int place_info(struct boot_plan *plan, struct image_error *err)
 				"information below 4 GiB; try more "
 				"--mem",
 				(unsigned long long)len);
-		note(plan,
-		     "%s: has a segment at the information's place; the "
-		     "information moves to 0x%llx",
-		     plan->image->path, (unsigned long long)plan->info_gpa);
+		boot_note(plan,
+			  "%s: has a segment at the information's place; the "
+			  "information moves to 0x%llx",
+			  plan->image->path,
+			  (unsigned long long)plan->info_gpa);
 	} else {
 		rc = take(plan, plan->info_gpa, len, true);
 	}
@@ -551,12 +406,12 @@ static int place_bios_data(struct boot_plan *plan)
 	const gpa_t gpa = 0x400;
 
 	if (image_segment_at(plan->image, gpa, sizeof(bytes)) ||
-	    !in_ram(plan, gpa, sizeof(bytes)))
+	    !boot_in_ram(plan, gpa, sizeof(bytes)))
 		return 0;
 	if (ranges_overlap(gpa, sizeof(bytes), plan->info_gpa,
 			   plan->info_bytes.len)) {
-		note(plan, "the information covers the BIOS data area at "
-			   "0x400; --mbi-addr would move it");
+		boot_note(plan, "the information covers the BIOS data area at "
+				"0x400; --mbi-addr would move it");
 		return 0;
 	}
 	plan->bios_bytes = (struct source_bytes){bytes, sizeof(bytes)};
@@ -593,7 +448,6 @@ static int set_entry(struct boot_plan *plan, struct image_error *err)
 static int make_plan(struct boot_plan *plan, struct image_error *err)
 {
 	enum boot_protocol asked = plan->params.protocol;
-	struct mb2_header header;
 	int rc = 0;
 
 	plan->nr_ram = memmap_ram(plan->ram, plan->params.memory,
@@ -603,9 +457,7 @@ static int make_plan(struct boot_plan *plan, struct image_error *err)
 				plan->ram[i].len, MEMMAP_USABLE);
 	plan->protocol = asked;
 	if (!rc && (asked == BOOT_AUTO || asked == BOOT_MULTIBOOT2))
-		rc = read_header(plan, &header, err);
-	if (!rc && plan->protocol == BOOT_MULTIBOOT2)
-		rc = apply_header(plan, &header, err);
+		rc = boot_multiboot2(plan, err);
 	if (!rc)
 		rc = take_image(plan, err);
 	if (!rc)
@@ -645,6 +497,10 @@ int boot_plan_create(struct boot_plan **out, struct image *image,
 		boot_plan_destroy(plan);
 		return rc;
 	}
+	boot_note(plan, "%s: boot %s, entry 0x%llx, information at 0x%llx",
+		  image->path, boot_protocol_name(plan->protocol),
+		  (unsigned long long)plan->entry.rip,
+		  (unsigned long long)plan->info_gpa);
 	*out = plan;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a boot plan is made of. Internal to boot*.c.
+ * What a boot plan is made of. Internal to boot_*.c.
  */
 #pragma once
 
@@ -62,6 +62,13 @@ struct boot_plan {
 __attribute__((format(printf, 3, 4))) int
 boot_error(struct image_error *err, int rc, const char *format, ...);
 
+/* A line for -v. */
+__attribute__((format(printf, 2, 3))) void
+boot_note(const struct boot_plan *plan, const char *format, ...);
+
+/* Is [start, start + len) all RAM? */
+bool boot_in_ram(const struct boot_plan *plan, gpa_t start, uint64_t len);
+
 int boot_plan_extent(struct boot_plan *plan, gpa_t gpa, uint64_t len,
 		     const struct pager_source *source, uint64_t offset);
 
@@ -69,6 +76,10 @@ int boot_plan_extent(struct boot_plan *plan, gpa_t gpa, uint64_t len,
  * -ENOMEM. */
 int boot_plan_place(struct boot_plan *plan, uint64_t len, gpa_t min, gpa_t max,
 		    bool hot, gpa_t *start);
+
+/* boot_multiboot2.c: chooses the protocol by the header, which with BOOT_AUTO may
+ * be absent, and does to the image what the header asks for. */
+int boot_multiboot2(struct boot_plan *plan, struct image_error *err);
 
 /* boot_long.c: page tables for 64-bit entry, and the entry itself. */
 int boot_long_tables(struct boot_plan *plan, struct image_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * poll(2) over four descriptors. Output without a newline (a prompt) is flushed
+ * poll(2) over five descriptors. Output without a newline (a prompt) is flushed
  * by this thread some milliseconds later: the first byte wakes it, and it stays
  * awake while output comes, so that a chatty guest pays for one wake-up, not
  * for one per line.
@@ -41,6 +41,7 @@ int events_init(struct events *events, struct stop *stop,
 		.start_ns = timeline_now(CLOCK_MONOTONIC),
 		.signal_fd = -1,
 		.wake_fd = -1,
+		.watch_fd = -1,
 	};
 	sigemptyset(&events->signals);
 	add_signal(&events->signals, SIGINT);
@@ -62,7 +63,14 @@ void events_fini(struct events *events)
 		close(events->signal_fd);
 	if (events->wake_fd >= 0)
 		close(events->wake_fd);
-	sigprocmask(SIG_UNBLOCK, &events->signals, NULL);
+}
+
+void events_watch(struct events *events, int fd, void (*readable)(void *ctx),
+		  void *ctx)
+{
+	events->watch_fd = fd;
+	events->readable = readable;
+	events->readable_ctx = ctx;
 }
 
 void events_wake(void *arg)
@@ -152,6 +160,7 @@ void events_run(struct events *events, events_input_fn input, void *ctx)
 			{.fd = events->wake_fd, .events = POLLIN},
 			{.fd = in.len ? -1 : console_fd(events->console),
 			 .events = POLLIN},
+			{.fd = events->watch_fd, .events = POLLIN},
 		};
 
 		ms = patience(events);
@@ -160,7 +169,7 @@ void events_run(struct events *events, events_input_fn input, void *ctx)
 				     "stopped by --timeout");
 			break;
 		}
-		n = poll(fds, 4, ms);
+		n = poll(fds, 5, ms);
 		if (n < 0)
 			continue; /* EINTR: nothing was learnt */
 		if (fds[1].revents)
@@ -170,6 +179,8 @@ void events_run(struct events *events, events_input_fn input, void *ctx)
 			continue;
 		if (fds[3].revents)
 			take_input(events, &in);
+		if (fds[4].revents)
+			events->readable(events->readable_ctx);
 		pass_input(&in, input, ctx);
 		if (n)
 			continue;

@@ -22,6 +22,9 @@ struct events {
 	uint64_t start_ns;
 	sigset_t signals; /* that end the VM */
 	int signal_fd, wake_fd;
+	int watch_fd; /* not ours; -1: none */
+	void (*readable)(void *ctx);
+	void *readable_ctx;
 
 	/* Any thread: somebody looks after the console's output already. */
 	_Atomic bool awake;
@@ -32,8 +35,9 @@ typedef size_t (*events_input_fn)(void *ctx, const uint8_t *bytes, size_t len);
 
 /*
  * Blocks the signals that end the VM in this thread and, by inheritance, in all
- * it starts; before the first thread. stop and console outlive it. 0 or -errno;
- * events_fini is for both.
+ * it starts; before the first thread. They stay blocked after events_fini: the
+ * process is ending, and its status is settled. stop and console outlive it. 0
+ * or -errno; events_fini is for both.
  */
 int events_init(struct events *events, struct stop *stop,
 		struct console *console, uint64_t timeout_ns);
@@ -42,6 +46,10 @@ void events_fini(struct events *events);
 /* The console has output to flush, or input has room again. Any thread; cheap
  * when called often. */
 void events_wake(void *events);
+
+/* Calls back whenever fd is readable, from events_run. fd -1: never. */
+void events_watch(struct events *events, int fd, void (*readable)(void *ctx),
+		  void *ctx);
 
 /* Returns when stop was asked for, by anybody. */
 void events_run(struct events *events, events_input_fn input, void *ctx);

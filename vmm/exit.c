@@ -80,12 +80,12 @@ static size_t read_code(const struct exit_env *env,
 		part = part < len - n ? part : len - n;
 		if (ioctl(vcpu->fd, KVM_TRANSLATE, &tr) || !tr.valid ||
 		    !memory_has(env->memory, tr.physical_address, part) ||
-		    pager_load(env->pager, tr.physical_address, part))
+		    pager_load(env->pager, tr.physical_address, part) ||
+		    memory_read(env->memory, tr.physical_address, buf + n,
+				part))
 			break;
 		if (!n)
 			*gpa = tr.physical_address;
-		memcpy(buf + n, memory_hva(env->memory, tr.physical_address),
-		       part);
 		n += part;
 	}
 	return n;
@@ -111,6 +111,20 @@ static void put_code(struct text *t, const struct exit_env *env,
 	    (unsigned long long)gpa);
 	for (size_t i = 0; i < n; i++)
 		put(t, " %02x", code[i]);
+}
+
+/* Where the last page fault was. */
+static void put_fault(struct text *t, const struct exit_vcpu *vcpu, gva_t cr2)
+{
+	struct kvm_translation tr = {.linear_address = cr2};
+
+	if (!cr2)
+		return;
+	if (ioctl(vcpu->fd, KVM_TRANSLATE, &tr) || !tr.valid)
+		put(t, "\n  cr2: last page fault, not mapped");
+	else
+		put(t, "\n  cr2: last page fault, guest-physical 0x%llx",
+		    tr.physical_address);
 }
 
 static void put_registers(struct text *t, struct exit_env *env,
@@ -139,6 +153,7 @@ static void put_registers(struct text *t, struct exit_env *env,
 	    r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8, r.r9,
 	    r.r10, r.r11, r.r12, r.r13, r.r14, r.r15, s.cr0, s.cr2, s.cr3,
 	    s.cr4, s.efer);
+	put_fault(t, vcpu, s.cr2);
 	put_code(t, env, vcpu, code_address(&r, &s));
 }
 

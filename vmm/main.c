@@ -100,6 +100,13 @@ static void on_pager_fail(void *ctx)
 	stop_request(&s->stop, STATUS_PAGER, "%s", pager_failure(s->pager));
 }
 
+static void on_file_change(void *ctx)
+{
+	struct session *s = ctx;
+
+	pager_check_sources(s->pager);
+}
+
 static void on_pager_event(void *ctx, const struct pager_event *event)
 {
 	struct session *s = ctx;
@@ -165,6 +172,7 @@ static int make_vm(struct session *s)
 			    : rc == -EIO  ? STATUS_PAGER
 					  : STATUS_HOST,
 			    err.text);
+	events_watch(&s->events, pager_watch_fd(s->pager), on_file_change, s);
 	return 0;
 }
 
@@ -244,7 +252,8 @@ static int run(struct session *s)
 	if (trace_destroy(s->trace))
 		say("the trace could not be written whole");
 	s->trace = NULL;
-	if (!stopped) {
+	/* Faults that nobody will serve are ended by the process's end alone. */
+	if (!stopped || pager_failure(s->pager)) {
 		fflush(NULL);
 		_exit(status);
 	}

@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "vmm/memmap.h"
 
@@ -83,6 +85,27 @@ void *memory_hva(const struct memory *memory, gpa_t gpa)
 		hva += r->len;
 	}
 	return NULL;
+}
+
+int memory_read(const struct memory *memory, gpa_t gpa, void *buf, size_t len)
+{
+	struct iovec to = {buf, len};
+	struct iovec from = {memory_hva(memory, gpa), len};
+
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)len
+		       ? 0
+		       : -EFAULT;
+}
+
+int memory_write(const struct memory *memory, gpa_t gpa, const void *buf,
+		 size_t len)
+{
+	struct iovec from = {(void *)(uintptr_t)buf, len};
+	struct iovec to = {memory_hva(memory, gpa), len};
+
+	return process_vm_writev(getpid(), &from, 1, &to, 1, 0) == (ssize_t)len
+		       ? 0
+		       : -EFAULT;
 }
 
 static bool is_covered(const struct memory *memory, uint64_t chunk)

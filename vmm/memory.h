@@ -53,6 +53,15 @@ bool memory_has(const struct memory *memory, gpa_t gpa, uint64_t len);
  * question: see pager_load. */
 void *memory_hva(const struct memory *memory, gpa_t gpa);
 
+/*
+ * Copies out of or into RAM; [gpa, gpa + len) lies inside it and its pages are
+ * there (pager_load). 0, or -EFAULT where a private file mapping has lost its
+ * file's end: an ordinary access would be a SIGBUS.
+ */
+int memory_read(const struct memory *memory, gpa_t gpa, void *buf, size_t len);
+int memory_write(const struct memory *memory, gpa_t gpa, const void *buf,
+		 size_t len);
+
 /* Makes slots of the chunks that [gpa, gpa + len) touches, where they are none
  * yet. 0, or set_slot's -errno. */
 int memory_cover(struct memory *memory, gpa_t gpa, uint64_t len);

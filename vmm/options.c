@@ -186,7 +186,8 @@ static enum options_result take_module(struct options *o, char *arg, bool split)
 		return usage("out of memory");
 	o->nr_modules = n;
 	if (!*m[n - 1].path)
-		return usage("--module %s: no file name", arg);
+		return usage("--%s %s: no file name",
+			     split ? "module" : "initrd", arg);
 	return OPTIONS_RUN;
 }
 

@@ -162,16 +162,15 @@ static int serve_ram(struct vcpu *vcpu)
 {
 	struct exit_env *env = &vcpu->env->exits;
 	struct kvm_run *r = vcpu->x.run;
-	void *hva = memory_hva(env->memory, r->mmio.phys_addr);
-	int rc = pager_load(env->pager, r->mmio.phys_addr, r->mmio.len);
+	gpa_t gpa = r->mmio.phys_addr;
+	int rc = pager_load(env->pager, gpa, r->mmio.len);
 
 	if (rc)
 		return rc;
 	if (r->mmio.is_write)
-		memcpy(hva, r->mmio.data, r->mmio.len);
-	else
-		memcpy(r->mmio.data, hva, r->mmio.len);
-	return 0;
+		return memory_write(env->memory, gpa, r->mmio.data,
+				    r->mmio.len);
+	return memory_read(env->memory, gpa, r->mmio.data, r->mmio.len);
 }
 
 /* The gate is ours, the vCPU is out of KVM_RUN with an MMIO exit to RAM. Leaves

@@ -499,8 +499,9 @@ void vm_destroy(struct vm *vm)
 {
 	if (!vm)
 		return;
-	/* The pager's handler must not publish into memory that is gone. */
-	pager_stop(vm->config.pager);
+	/* The pager serves until KVM's objects are gone, because KVM waits for
+	 * faults that its own workers have begun; and not longer, because then
+	 * the memory goes. */
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		vcpu_fini(&vm->vcpus[i]);
 	free(vm->vcpus);
@@ -508,6 +509,7 @@ void vm_destroy(struct vm *vm)
 		close(vm->fd);
 	if (vm->kvm >= 0)
 		close(vm->kvm);
+	pager_stop(vm->config.pager);
 	uart_fini(&vm->uart);
 	ioapic_fini(&vm->ioapic);
 	pthread_mutex_destroy(&vm->routes_lock);

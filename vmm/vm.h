@@ -72,5 +72,6 @@ struct vm_stats {
 };
 void vm_stats(const struct vm *vm, struct vm_stats *stats);
 
-/* After vm_stop returned true, or before vm_start. NULL is allowed. */
+/* After vm_stop returned true, or before vm_start; not when the pager has failed
+ * since: KVM may wait for a fault that nobody will serve. NULL is allowed. */
 void vm_destroy(struct vm *vm);

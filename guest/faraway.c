@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * RAM that nobody has touched, far from everything: a VMM may tell its
+ * hypervisor of such memory only when the first access arrives. So the first
+ * access to each far place is of another kind here, and all must be as exact as
+ * any other: reads, writes, locked read-modify-write, string instructions, the
+ * stack, instruction fetch; then all processors count in one word.
+ *
+ *	ring=0		in ring 0; otherwise in ring 3
+ *	count=N		how far each processor counts, default 1000
+ *	only-count	everywhere, and nothing else
+ *
+ * Wants 3 GiB of RAM.
+ */
+#include "guest/lib/cpu.h"
+#include "guest/lib/lapic.h"
+#include "guest/lib/mb2.h"
+#include "guest/lib/option.h"
+#include "guest/lib/print.h"
+#include "guest/lib/smp.h"
+
+#define FAR	     0x10000000ul /* from one place to the next */
+#define PLACE(n)     (FAR * (n))
+#define WORD(n)	     ((volatile uint64_t *)(PLACE(n) + 0x123450))
+#define STRING_BYTES 0x20000ul
+
+/* For USER functions: the line is the result. */
+#define EXPECT(cond)                     \
+	do {                             \
+		if (!(cond))             \
+			return __LINE__; \
+	} while (0)
+
+struct counting {
+	volatile uint64_t *word;
+	uint64_t count;
+	unsigned cpus;
+	_Atomic uint32_t here; /* of them: all begin at once */
+};
+
+static struct counting counting;
+static _Atomic uint32_t counted;
+
+static USER uint64_t read_first(uint64_t cpu, uint64_t cpus, void *arg)
+{
+	(void)cpu, (void)cpus, (void)arg;
+	EXPECT(*WORD(1) == 0);
+	*WORD(1) = 0x1122334455667788;
+	EXPECT(*WORD(1) == 0x1122334455667788);
+	return 0;
+}
+
+static USER uint64_t write_first(uint64_t cpu, uint64_t cpus, void *arg)
+{
+	(void)cpu, (void)cpus, (void)arg;
+	*WORD(2) = 0x8877665544332211;
+	EXPECT(*WORD(2) == 0x8877665544332211);
+	EXPECT(WORD(2)[-1] == 0 && WORD(2)[1] == 0);
+	return 0;
+}
+
+static USER uint64_t exchange_first(uint64_t cpu, uint64_t cpus, void *arg)
+{
+	uint64_t old = 5;
+
+	(void)cpu, (void)cpus, (void)arg;
+	__asm__ volatile("lock xaddq %0, %1"
+			 : "+r"(old), "+m"(*WORD(3))
+			 :
+			 : "memory");
+	EXPECT(old == 0);
+	EXPECT(*WORD(3) == 5);
+	return 0;
+}
+
+/* Over the border between two far places. */
+static USER uint64_t string_first(uint64_t cpu, uint64_t cpus, void *arg)
+{
+	volatile uint32_t *start =
+		(volatile uint32_t *)(PLACE(5) - STRING_BYTES / 2);
+	volatile uint32_t *to = start;
+	uint64_t i, count = STRING_BYTES / 4;
+
+	(void)cpu, (void)cpus, (void)arg;
+	__asm__ volatile("rep stosl"
+			 : "+D"(to), "+c"(count)
+			 : "a"(0xfedcba98)
+			 : "memory");
+	EXPECT(count == 0 && to == start + STRING_BYTES / 4);
+	EXPECT(start[-1] == 0 && *to == 0);
+	for (i = 0; i < STRING_BYTES / 4; i += 7)
+		EXPECT(start[i] == 0xfedcba98);
+	EXPECT(start[STRING_BYTES / 4 - 1] == 0xfedcba98);
+	return 0;
+}
+
+static USER uint64_t push_first(uint64_t cpu, uint64_t cpus, void *arg)
+{
+	uint64_t back, pushed;
+
+	(void)cpu, (void)cpus, (void)arg;
+	__asm__ volatile("mov %%rsp, %%rbx\n\t"
+			 "mov %2, %%rsp\n\t"
+			 "push $0x1234\n\t"
+			 "call 1f\n"
+			 "1:	pop %0\n\t"
+			 "pop %1\n\t"
+			 "lea 1b(%%rip), %%rcx\n\t"
+			 "sub %%rcx, %0\n\t"
+			 "mov %%rbx, %%rsp"
+			 : "=&r"(back), "=&r"(pushed)
+			 : "r"(WORD(6))
+			 : "rbx", "rcx", "cc", "memory");
+	EXPECT(back == 0);
+	EXPECT(pushed == 0x1234);
+	EXPECT(WORD(6)[-1] == 0x1234);
+	return 0;
+}
+
+/* One word of which either end is in another far place. */
+static USER uint64_t border_first(uint64_t cpu, uint64_t cpus, void *arg)
+{
+	volatile uint64_t *word = (volatile uint64_t *)(PLACE(9) - 3);
+
+	(void)cpu, (void)cpus, (void)arg;
+	*word = 0x1020304050607080;
+	EXPECT(*word == 0x1020304050607080);
+	EXPECT(*(volatile uint8_t *)(PLACE(9) - 1) == 0x60);
+	EXPECT(*(volatile uint8_t *)PLACE(9) == 0x50);
+	return 0;
+}
+
+/* Untouched memory is zeros, and those are an instruction, too: add %al, (%rax)
+ * in the last two bytes of one place; behind it, in the next, a `ret`. */
+static USER uint64_t fetch_first(uint64_t cpu, uint64_t cpus, void *arg)
+{
+	volatile uint64_t *word = WORD(8);
+
+	(void)cpu, (void)cpus, (void)arg;
+	*(volatile uint8_t *)PLACE(8) = 0xc3;
+	*word = 0x100;
+	__asm__ volatile("call *%1"
+			 : "+a"(word)
+			 : "r"(PLACE(8) - 2)
+			 : "cc", "memory");
+	EXPECT(*word == 0x100 + ((uint64_t)word & 0xff));
+	return 0;
+}
+
+static USER uint64_t count(uint64_t cpu, uint64_t cpus, void *arg)
+{
+	struct counting *c = arg;
+	uint64_t i;
+
+	(void)cpu, (void)cpus;
+	c->here++;
+	while (c->here < c->cpus)
+		__asm__ volatile("pause");
+	for (i = 0; i < c->count; i++)
+		__asm__ volatile("lock incq %0" : "+m"(*c->word) : : "memory");
+	return 0;
+}
+
+/* The other processors count in ring 0 when they are woken. */
+static void count_when_woken(unsigned vector)
+{
+	CHECK_EQ(vector, VECTOR_WAKE);
+	count(0, 0, &counting);
+	counted++;
+	lapic_write(LAPIC_EOI, 0);
+}
+
+static void count_in_ring_0(unsigned cpus)
+{
+	void (*handler)(unsigned vector) = irq_handler;
+
+	counted = 0;
+	irq_handler = count_when_woken;
+	if (cpus > 1)
+		lapic_write(LAPIC_ICR, LAPIC_ICR_FIXED_OTHERS | VECTOR_WAKE);
+	count(0, 0, &counting);
+	while (counted < cpus - 1)
+		__asm__ volatile("pause");
+	irq_handler = handler;
+}
+
+static void count_at(unsigned place, unsigned cpus, bool ring_0)
+{
+	counting.word = WORD(place);
+	counting.cpus = cpus;
+	counting.here = 0;
+	if (ring_0)
+		count_in_ring_0(cpus);
+	else
+		CHECK_EQ(smp_run(count, low(&counting)), 0);
+	CHECK_EQ(*WORD(place), cpus * counting.count);
+}
+
+static uint64_t run(user_fn fn, bool ring_0)
+{
+	return ring_0 ? fn(0, 1, NULL) : user_run(0, 1, fn, NULL);
+}
+
+int guest_main(uint32_t magic, const struct mb2_info *info)
+{
+	static const user_fn firsts[] = {
+		read_first,   write_first, exchange_first,
+		string_first, push_first,  border_first,
+	};
+	const char *cmdline = mb2_cmdline(info);
+	bool only_count = option_find(cmdline, "only-count");
+	bool ring_0 = option_is(cmdline, "ring", "0");
+	unsigned i, cpus;
+
+	CHECK_EQ(magic, ABI_MB2_MAGIC);
+	CHECK_EQ(mb2_memory_type(info, PLACE(12) - 0x100000), 1);
+	counting.count = option_number(cmdline, "count", 1000);
+	cpus = smp_start();
+	vm_ready();
+	if (!only_count)
+		for (i = 0; i < sizeof(firsts) / sizeof(*firsts); i++)
+			CHECK_EQ(run(firsts[i], ring_0), 0);
+	for (i = only_count ? 1 : 10; i < 12; i++)
+		count_at(i, cpus, ring_0);
+	/* Last: the VMM may well tell of all memory then. */
+	if (!only_count)
+		CHECK_EQ(run(fetch_first, ring_0), 0);
+	print("faraway: ring %u, %u cpus\n", ring_0 ? 0 : 3, cpus);
+	return 0;
+}

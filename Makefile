@@ -43,8 +43,8 @@ OWN_LDFLAGS := -pthread $(SANITIZER_FLAGS) $(if $(STATIC),-static)
 LIBS := -lelf $(if $(STATIC),-lz)
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
-PAGER := image_check image_kind image_open loader page pager prepare source trace \
-	uffd window pt/pt pt/x86
+PAGER := failure image_check image_kind image_open loader page pager prepare \
+	service source trace uffd window pt/pt pt/x86
 VMM := boot_long boot_multiboot2 boot_plan bus console cpuid events exit gate insn ioapic memmap memory \
 	multiboot2_header multiboot2_info options report stop uart vcpu vm
 UNIT := unit elf_writer image_help test_image test_image_field test_image_file \
@@ -264,7 +264,7 @@ fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%) ## fuzz image and header parsing (FUZZ_SECOND
 # --- installing -----------------------------------------------------------
 
 INSTALL ?= install
-PAGER_HEADERS := pager/gpa.h pager/image.h pager/loader.h pager/memory.h \
+PAGER_HEADERS := pager/event.h pager/gpa.h pager/image.h pager/loader.h pager/memory.h \
 	pager/pager.h pager/source.h pager/trace.h
 
 install: all $(BUILD)/faultline-pager.pc ## install under DESTDIR and PREFIX

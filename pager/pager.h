@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "pager/event.h"
 #include "pager/gpa.h"
 #include "pager/loader.h"
 #include "pager/memory.h"
@@ -37,17 +38,6 @@ enum pager_mode {
 	PAGER_UFFD,  /* on first touch, through userfaultfd(2) */
 	PAGER_MAP,   /* on first touch, by the kernel: private file mappings */
 	PAGER_EAGER, /* everything before pager_arm returns */
-};
-
-/* One fault, or one pager_load that had to read. */
-struct pager_event {
-	uint64_t start_ns;  /* CLOCK_MONOTONIC, when the pager learned of it */
-	uint64_t taken_ns;  /* until the page was published */
-	pid_t tid;	    /* who touched it; 0: pager_load on own account */
-	gpa_t gpa;	    /* the page */
-	unsigned pages;	    /* brought with it, itself included */
-	const char *source; /* of the page's first byte that has one, or NULL */
-	uint64_t offset;
 };
 
 struct pager_config {
@@ -82,7 +72,8 @@ int pager_add(struct pager *pager, gpa_t gpa, uint64_t len,
 
 /*
  * Arms the memory: from here on a touch brings the page. memory: nr ranges,
- * page-aligned, sorted, disjoint; every extent lies inside them. PAGER_EAGER
+ * page-aligned, sorted, apart from each other, never touched yet (a page that is
+ * there keeps what it has); every extent lies inside one of them. PAGER_EAGER
  * reads everything now; PAGER_MAP maps whole pages of congruent file extents
  * and reads the rest now. Starts the handler thread for PAGER_UFFD, if there is
  * anything to bring.
@@ -113,11 +104,11 @@ const char *pager_failure(const struct pager *pager);
 bool pager_check_sources(struct pager *pager);
 
 /*
- * A descriptor to poll (POLLIN): a mapped file was written to or truncated, so
+ * A descriptor to poll (POLLIN): readable four times a second, when
  * pager_check_sources should be called. A touch of a page that a file no longer
  * has is an error for KVM only if the vCPU takes the fault itself; where a
  * kernel worker does (asynchronous page faults), the vCPU tries for ever. -1:
- * not PAGER_MAP, or this host cannot watch. The pager's.
+ * not PAGER_MAP. The pager's.
  */
 int pager_watch_fd(const struct pager *pager);
 

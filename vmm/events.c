@@ -57,14 +57,6 @@ int events_init(struct events *events, struct stop *stop,
 	return events->wake_fd < 0 ? -errno : 0;
 }
 
-void events_fini(struct events *events)
-{
-	if (events->signal_fd >= 0)
-		close(events->signal_fd);
-	if (events->wake_fd >= 0)
-		close(events->wake_fd);
-}
-
 void events_watch(struct events *events, int fd, void (*readable)(void *ctx),
 		  void *ctx)
 {

@@ -35,13 +35,11 @@ typedef size_t (*events_input_fn)(void *ctx, const uint8_t *bytes, size_t len);
 
 /*
  * Blocks the signals that end the VM in this thread and, by inheritance, in all
- * it starts; before the first thread. They stay blocked after events_fini: the
- * process is ending, and its status is settled. stop and console outlive it. 0
- * or -errno; events_fini is for both.
+ * it starts; before the first thread. For the rest of the process's life: stop
+ * and console outlive it, and there is nothing to undo it. 0 or -errno.
  */
 int events_init(struct events *events, struct stop *stop,
 		struct console *console, uint64_t timeout_ns);
-void events_fini(struct events *events);
 
 /* The console has output to flush, or input has room again. Any thread; cheap
  * when called often. */

@@ -309,5 +309,7 @@ bool exit_handle(struct exit_env *env, const struct exit_vcpu *vcpu)
 	atomic_fetch_add_explicit(
 		&env->counts[reason < EXIT_REASONS ? reason : 0], 1,
 		memory_order_relaxed);
-	return handler ? handler(env, vcpu) : on_unhandled(env, vcpu);
+	/* After its write to the exit port, the guest runs no further. */
+	return (handler ? handler(env, vcpu) : on_unhandled(env, vcpu)) &&
+	       !stop_asked(env->stop);
 }

@@ -29,7 +29,7 @@
 #include "vmm/version.h"
 #include "vmm/vm.h"
 
-/* Everything a run owns; each member is NULL or invalid until made. */
+/* Everything a run owns; the pointers are NULL until made. */
 struct session {
 	struct options options;
 	struct timeline timeline;
@@ -232,7 +232,6 @@ static int run(struct session *s)
 {
 	struct vm_error err;
 	int status;
-	bool stopped;
 
 	if (vm_start(s->vm, &err))
 		stop_request(&s->stop, STATUS_HOST, "%s", err.text);
@@ -242,32 +241,20 @@ static int run(struct session *s)
 	/* Only an end that the guest chose waits for a slow stdout. */
 	if (status > STATUS_GUEST_MAX)
 		console_abandon(s->console);
-	stopped = vm_stop(s->vm);
+	vm_stop(s->vm);
 	console_destroy(s->console);
 	s->console = NULL;
 	/* An error is always told; that somebody ended the VM, unless -q. */
 	if (s->stop.reason[0] && (!s->options.quiet || is_error(status)))
 		say(s->stop.reason);
 	report(s, status);
-	if (trace_destroy(s->trace))
-		say("the trace could not be written whole");
-	s->trace = NULL;
-	/* Faults that nobody will serve are ended by the process's end alone. */
-	if (!stopped || pager_failure(s->pager)) {
-		fflush(NULL);
-		_exit(status);
+	if (s->trace) {
+		pager_stop(s->pager); /* its thread writes to the trace */
+		if (trace_destroy(s->trace))
+			say("the trace could not be written whole");
+		s->trace = NULL;
 	}
 	return status;
-}
-
-/* Where a standard descriptor is closed, the next file would get its number,
- * and the image would be the guest's keyboard. */
-static int occupy_standard(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-			return fail(STATUS_HOST, "/dev/null: cannot be opened");
-	return 0;
 }
 
 static int prepare(struct session *s)
@@ -303,8 +290,7 @@ static void fill_standard_descriptors(void)
 
 int main(int argc, char *argv[])
 {
-	struct session s = {.stop.event = -1,
-			    .events = {.signal_fd = -1, .wake_fd = -1}};
+	struct session s = {0};
 	int status = 0;
 
 	/* exec(2) has cost processor time by now; counting it dates the start
@@ -320,23 +306,19 @@ int main(int argc, char *argv[])
 		break;
 	case OPTIONS_RUN:
 		catch_signals();
-		status = occupy_standard();
-		if (!status)
-			status = prepare(&s);
+		status = prepare(&s);
 		if (!status)
 			status = run(&s);
 		break;
 	}
 	console_destroy(s.console);
-	vm_destroy(s.vm);
-	pager_destroy(s.pager);
-	trace_destroy(s.trace);
-	events_fini(&s.events);
-	stop_fini(&s.stop);
-	boot_plan_destroy(s.plan);
-	image_close(s.image);
-	options_fini(&s.options);
 	if (fflush(stdout) && !status)
 		status = STATUS_HOST;
-	return status;
+	/*
+	 * The process's end frees everything else, faster than we could. After
+	 * a failure of the pager it is also the only way: KVM's own workers may
+	 * be asleep in faults that nobody will serve, and destroying the VM
+	 * waits for them.
+	 */
+	_exit(status);
 }

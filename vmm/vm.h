@@ -59,7 +59,7 @@ size_t vm_input(struct vm *vm, const uint8_t *bytes, size_t len);
 /*
  * Stops all vCPUs and waits for their threads. False: one is blocked in a fault
  * that nobody will serve (the pager failed, and the host's kernel cannot
- * interrupt it); then the process must end without destroying VM and pager.
+ * interrupt it); then the VM cannot be destroyed, only the process can end.
  */
 bool vm_stop(struct vm *vm);
 

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A page is brought by whoever turns its state from absent to loading: the
+ * handler thread, for a fault, or a caller of pager_load. The winner reads the
+ * page, publishes it with UFFDIO_COPY, and then goes on with what is likely to
+ * be touched next: a window of the stream that the fault belongs to, or the
+ * rest of a neighbourhood. A fault on a page that is present by now needs a
+ * wake at most; one on a page that somebody else is loading needs nothing,
+ * because publishing wakev.
+ */
+#define _GNU_SOURCE
+#include "pager/service.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* Time for traces alone: nobody else pays for the clock. */
+static uint64_t event_ns(const struct service *service)
+{
+	return service->on_event ? now_ns() : 0;
+}
+
+static void *to_hva(const struct service *service, gpa_t gpa)
+{
+	return pager_memory_at(service->memory, service->nr_memory, gpa);
+}
+
+static bool to_gpa(const struct service *service, uint64_t hva, gpa_t *gpa)
+{
+	for (size_t i = 0; i < service->nr_memory; i++) {
+		const struct pager_memory *m = &service->memory[i];
+
+		if (hva - (uintptr_t)m->hva < m->len) {
+			*gpa = page_down(m->gpa + (hva - (uintptr_t)m->hva));
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What bringing pages for one fault, or one service_load, needs to know. */
+struct visit {
+	struct service *service;
+	const struct region *region;
+	void *buffer;	/* WINDOW_MAX pages */
+	unsigned pages; /* published so far */
+};
+
+static uint64_t index_of(const struct visit *v, gpa_t gpa)
+{
+	return v->region->first + ((gpa - v->region->gpa) >> PAGE_SHIFT);
+}
+
+/* Pages that a thread is reading. */
+struct claim {
+	struct service *service;
+	void *buffer; /* a loading thread's own; NULL: the handler reads */
+	gpa_t gpa;
+	uint64_t page; /* its index */
+	unsigned nr;
+};
+
+/* A source ended the thread that read from it. Nobody will publish the pages,
+ * and nobody shall wait for that. */
+static void abandon(void *arg)
+{
+	struct claim *c = arg;
+
+	failure_set(c->service->failure,
+		    "%s ended early, reading for guest address 0x%llx",
+		    c->buffer ? "a loading thread" : "the fault handler",
+		    (unsigned long long)c->gpa);
+	for (unsigned i = 0; i < c->nr; i++)
+		page_fail(&c->service->pages, c->page + i);
+	free(c->buffer);
+}
+
+static int compose(const struct visit *v, gpa_t gpa, unsigned nr,
+		   uint64_t *bytes, struct loader_failure *failure)
+{
+	struct claim claim = {
+		.service = v->service,
+		.buffer = v->buffer == v->service->buffer ? NULL : v->buffer,
+		.gpa = gpa,
+		.page = index_of(v, gpa),
+		.nr = nr,
+	};
+	int rc;
+
+	pthread_cleanup_push(abandon, &claim);
+	rc = loader_compose(v->service->loader, gpa, v->buffer, nr * PAGE_SIZE,
+			    false, bytes, failure);
+	pthread_cleanup_pop(0);
+	return rc;
+}
+
+/* Reads and publishes nr pages that the caller has claimed. 0 or -EIO. */
+static int publish(struct visit *v, gpa_t gpa, unsigned nr, bool zero)
+{
+	struct loader_failure failure;
+	uint64_t len = nr * PAGE_SIZE, bytes = 0;
+	void *hva = to_hva(v->service, gpa);
+	int rc = 0;
+
+	if (!zero)
+		rc = compose(v, gpa, nr, &bytes, &failure);
+	if (rc) {
+		failure_set_read(v->service->failure, &failure);
+	} else {
+		rc = zero ? uffd_zero(v->service->uffd, hva, len)
+			  : uffd_copy(v->service->uffd, hva, v->buffer, len);
+		if (rc)
+			failure_set(v->service->failure,
+				    "userfaultfd: cannot publish guest address "
+				    "0x%llx: %s",
+				    (unsigned long long)gpa, strerror(-rc));
+	}
+	for (unsigned i = 0; i < nr; i++) {
+		uint64_t page = index_of(v, gpa) + i;
+
+		if (rc)
+			page_fail(&v->service->pages, page);
+		else
+			page_publish(&v->service->pages, page);
+	}
+	if (rc)
+		return -EIO;
+	v->pages += nr;
+	atomic_fetch_add(&v->service->bytes_read, bytes);
+	atomic_fetch_add(&v->service->present, nr);
+	return 0;
+}
+
+/* Claims up to max pages from gpa on and publishes them. Returns how many, 0
+ * when the first is not absent, or -EIO. */
+static int bring(struct visit *v, gpa_t gpa, uint64_t max)
+{
+	uint64_t left =
+		v->region->pages - ((gpa - v->region->gpa) >> PAGE_SHIFT);
+	uint64_t nr = 0, page = index_of(v, gpa), run;
+	bool zero;
+	int rc;
+
+	run = loader_run(v->service->loader, gpa, &zero);
+	if (max > left)
+		max = left;
+	if (max > run)
+		max = run;
+	while (nr < max && page_claim(&v->service->pages, page + nr))
+		nr++;
+	if (!nr)
+		return 0;
+	rc = publish(v, gpa, (unsigned)nr, zero);
+	return rc ? rc : (int)nr;
+}
+
+/* The window behind its first page, which is published already. */
+static int bring_window(struct visit *v, const struct window *w)
+{
+	uint64_t rest = w->pages - 1;
+
+	for (uint64_t i = 1; i <= rest; i++) {
+		uint64_t page = w->page + (uint64_t)(w->stride * (int64_t)i);
+		gpa_t gpa = page << PAGE_SHIFT;
+		uint64_t max = 1;
+		int rc;
+
+		if (w->stride == 1)
+			max = rest;
+		if (w->stride == -1) {
+			/* Upwards from the low end, as far as it is in here. */
+			uint64_t room =
+				((w->page << PAGE_SHIFT) - v->region->gpa) >>
+				PAGE_SHIFT;
+
+			max = rest < room ? rest : room;
+			gpa = (w->page - max) << PAGE_SHIFT;
+		}
+		if (!max || gpa - v->region->gpa >= v->region->pages
+							    << PAGE_SHIFT)
+			return 0;
+		rc = bring(v, gpa, max);
+		if (rc <= 0 || w->stride == 1 || w->stride == -1)
+			return rc < 0 ? rc : 0;
+	}
+	return 0;
+}
+
+/* Of the pages from gpa to the one before end, how many are present? */
+static uint64_t present(const struct visit *v, gpa_t gpa, gpa_t end)
+{
+	uint64_t n = 0;
+
+	for (; gpa < end; gpa += PAGE_SIZE)
+		n += page_state(&v->service->pages, index_of(v, gpa)) ==
+		     PAGE_PRESENT;
+	return n;
+}
+
+/*
+ * A fault that belongs to no stream may still be one of many in a small area:
+ * where more than a quarter of the aligned 64 or 16 pages around it is there,
+ * the rest comes too. Scattered touches of a whole area then cost some 13
+ * faults per 64 pages, and touches of one page in sixteen stay lone faults.
+ */
+static int bring_neighbourhood(struct visit *v, gpa_t gpa)
+{
+	gpa_t low = v->region->gpa;
+	gpa_t high = low + (v->region->pages << PAGE_SHIFT);
+
+	for (uint64_t size = WINDOW_MAX; size >= 16; size /= 4) {
+		gpa_t at = gpa & ~(size * PAGE_SIZE - 1);
+		gpa_t end = at + size * PAGE_SIZE;
+
+		at = at > low ? at : low;
+		end = end < high ? end : high;
+		if (size > v->service->windows.max ||
+		    present(v, at, end) * 4 <= size)
+			continue;
+		while (at < end) {
+			int rc = bring(v, at, (end - at) >> PAGE_SHIFT);
+
+			if (rc < 0)
+				return rc;
+			at += (uint64_t)(rc ? rc : 1) << PAGE_SHIFT;
+		}
+		return 0;
+	}
+	return 0;
+}
+
+static void account(const struct visit *v, gpa_t gpa, pid_t tid,
+		    uint64_t start_ns, uint64_t published_ns)
+{
+	unsigned class = v->pages > 16	? 3
+			 : v->pages > 4 ? 2
+			 : v->pages > 1 ? 1
+					: 0;
+
+	atomic_fetch_add(&v->service->faults, 1);
+	atomic_fetch_add(&v->service->window_count[class], 1);
+	if (v->service->on_event) {
+		const struct extent *e =
+			loader_extent(v->service->loader, gpa, PAGE_SIZE);
+		struct pager_event event = {
+			.start_ns = start_ns,
+			.taken_ns = published_ns - start_ns,
+			.tid = tid,
+			.gpa = gpa,
+			.pages = v->pages,
+			.source = e ? e->source->name : NULL,
+			.offset = !e		 ? 0
+				  : e->gpa > gpa ? e->offset
+						 : e->offset + (gpa - e->gpa),
+		};
+
+		v->service->on_event(v->service->ctx, &event);
+	}
+}
+
+void service_fault(struct service *service, const struct uffd_fault *fault)
+{
+	struct visit v = {.service = service, .buffer = service->buffer};
+	uint64_t start_ns = event_ns(service), published_ns;
+	struct window w;
+	gpa_t gpa;
+	int rc;
+
+	if (!to_gpa(service, fault->hva, &gpa) ||
+	    !(v.region = loader_find(service->loader, gpa))) {
+		failure_set(service->failure,
+			    "userfaultfd: fault at host address 0x%llx, which "
+			    "was not armed",
+			    (unsigned long long)fault->hva);
+		return;
+	}
+	rc = bring(&v, gpa, 1);
+	if (!rc) {
+		/* An old event: published since it was queued. Whoever is
+		 * loading the page now wakes it; a failed one stays asleep. */
+		if (page_state(&service->pages, index_of(&v, gpa)) ==
+		    PAGE_PRESENT)
+			uffd_wake(service->uffd, to_hva(service, gpa),
+				  PAGE_SIZE);
+		return;
+	}
+	if (rc < 0)
+		return;
+	published_ns = event_ns(service);
+	w = windows_fault(&service->windows, gpa >> PAGE_SHIFT);
+	if (w.pages > 1)
+		bring_window(&v, &w);
+	else
+		bring_neighbourhood(&v, gpa);
+	account(&v, gpa, fault->tid, start_ns, published_ns);
+}
+
+/* One run of absent pages, or one page awaited. Returns pages gone by. */
+static int load_some(struct visit *v, gpa_t gpa, uint64_t max)
+{
+	uint64_t start_ns = event_ns(v->service);
+	int rc;
+
+	v->pages = 0;
+	rc = bring(v, gpa, max < WINDOW_MAX ? max : WINDOW_MAX);
+	if (rc > 0)
+		account(v, gpa, 0, start_ns, event_ns(v->service));
+	if (rc)
+		return rc;
+	switch (page_wait(&v->service->pages, index_of(v, gpa))) {
+	case PAGE_PRESENT:
+		return 1;
+	case PAGE_ABSENT:
+		return 0;
+	default:
+		return -EIO;
+	}
+}
+
+int service_load(struct service *service, gpa_t gpa, uint64_t len)
+{
+	/* Of the last byte; a range that wraps ends with the address space. */
+	gpa_t last = gpa + len - 1 < gpa ? UINT64_MAX : gpa + len - 1;
+	uint64_t left = ((page_down(last) - page_down(gpa)) >> PAGE_SHIFT) + 1;
+	struct visit v = {.service = service};
+	int rc = 0;
+
+	for (gpa = page_down(gpa); left; gpa += (uint64_t)rc * PAGE_SIZE) {
+		v.region = loader_find(service->loader, gpa);
+		rc = 1;
+		if (v.region && page_state(&service->pages,
+					   index_of(&v, gpa)) != PAGE_PRESENT) {
+			if (!v.buffer)
+				v.buffer = malloc(WINDOW_MAX * PAGE_SIZE);
+			rc = v.buffer ? load_some(&v, gpa, left) : -ENOMEM;
+		}
+		if (rc < 0)
+			break;
+		left -= (uint64_t)rc;
+	}
+	free(v.buffer);
+	return rc < 0 ? rc : 0;
+}
+
+bool service_drained(const struct service *service)
+{
+	return atomic_load(&service->present) == service->loader->pages;
+}
+
+int service_init(struct service *service, unsigned window_pages)
+{
+	windows_init(&service->windows, window_pages);
+	if (pages_init(&service->pages, service->loader->pages))
+		return -ENOMEM;
+	service->buffer =
+		mmap(NULL, WINDOW_MAX * PAGE_SIZE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (service->buffer != MAP_FAILED)
+		return 0;
+	service->buffer = NULL;
+	return -ENOMEM;
+}
+
+void service_fini(struct service *service)
+{
+	if (service->buffer)
+		munmap(service->buffer, WINDOW_MAX * PAGE_SIZE);
+	service->buffer = NULL;
+	pages_fini(&service->pages);
+}

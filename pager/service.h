@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bringing pages: claim, read, publish; and how many at a time. Internal to the
+ * pager; what calls it, and when, is in pager.c.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pager/event.h"
+#include "pager/failure.h"
+#include "pager/loader.h"
+#include "pager/memory.h"
+#include "pager/page.h"
+#include "pager/uffd.h"
+#include "pager/window.h"
+
+struct service {
+	/* Set before the first fault, constant after: */
+	const struct loader *loader; /* sealed */
+	const struct pager_memory *memory;
+	size_t nr_memory;
+	int uffd;
+	struct failure *failure;
+	void (*on_event)(void *ctx, const struct pager_event *event);
+	void *ctx;
+
+	struct pages pages; /* the page locks */
+
+	/* The handler alone: */
+	struct windows windows;
+	void *buffer; /* WINDOW_MAX pages */
+
+	/* Any thread: */
+	_Atomic uint64_t present, faults, bytes_read, window_count[4];
+};
+
+/* The constants above are set by the caller. service_fini is for both outcomes.
+ * 0 or -ENOMEM. */
+int service_init(struct service *service, unsigned window_pages);
+void service_fini(struct service *service);
+
+/* Serves one fault. The handler thread. */
+void service_fault(struct service *service, const struct uffd_fault *fault);
+
+/* pager_load. Any thread but the handler. */
+int service_load(struct service *service, gpa_t gpa, uint64_t len);
+
+/* Are all pages of the loader present? */
+bool service_drained(const struct service *service);

@@ -47,7 +47,7 @@ PAGER := failure image_check image_kind image_open loader page pager prepare \
 	service source trace uffd window pt/pt pt/x86
 VMM := boot_long boot_multiboot2 boot_plan bus console cpuid events exit gate insn ioapic memmap memory \
 	multiboot2_header multiboot2_info options report stop uart vcpu vm
-UNIT := unit elf_writer image_help test_image test_image_field test_image_file \
+UNIT := unit must elf_writer image_help test_image test_image_field test_image_file \
 	test_image_ram test_loader \
 	test_page test_window test_pager test_trace test_pt test_bus test_uart \
 	test_ioapic test_console test_cpuid test_memmap test_multiboot2 \
@@ -283,6 +283,27 @@ install: all $(BUILD)/faultline-pager.pc ## install under DESTDIR and PREFIX
 
 $(BUILD)/faultline-pager.pc: pager/faultline-pager.pc.in FORCE
 	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< > $@
+
+# --- benchmarks -----------------------------------------------------------
+
+# Static, like the VMM they are compared with.
+BENCH_TOOLS := pairs floor mksparse
+BENCH := $(BENCH_TOOLS:%=$(BUILD)/bench/%) $(BUILD)/bench/hello.elf \
+	$(BUILD)/bench/touch256.elf
+BENCH_RUNS ?= $(if $(QUICK),3,11)
+
+$(BENCH_TOOLS:%=$(BUILD)/bench/%): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  LD    $@")
+	$(Q)$(CC) $(SANITIZER_FLAGS) $(LDFLAGS) $(if $(SANITIZER),,-static) -o $@ $^
+$(GO)/bench-hello.o: tests/bench/hello.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/bench/hello.elf: $(GO)/bench-hello.o tests/bench/hello.ld
+	$(call guest_ld)
+
+bench: $(BUILD)/vmm $(BENCH) ## benchmarks, side by side: BENCH_RUNS=11, QUICK=1
+	@BENCH_RUNS=$(BENCH_RUNS) QUICK=$(QUICK) scripts/bench.sh $(BUILD)
 
 # --- upkeep ---------------------------------------------------------------
 

@@ -11,7 +11,7 @@
  * itself, as 119.
  */
 #define ABI_PORT_EXIT 0xf4
-#define ABI_EXIT_MAX 119
+#define ABI_EXIT_MAX  119
 
 /* A write of any value marks "ready" in --stats and --boot-timer; the first
  * one counts. */
@@ -19,10 +19,10 @@
 
 /* 16550A serial port: the console. ISA interrupt 4. */
 #define ABI_PORT_COM1 0x3f8
-#define ABI_COM1_IRQ 4
+#define ABI_COM1_IRQ  4
 
 /* Local APIC and IOAPIC of both machines. */
-#define ABI_LAPIC_BASE 0xfee00000
+#define ABI_LAPIC_BASE	0xfee00000
 #define ABI_IOAPIC_BASE 0xfec00000
 
 /* Multiboot 2: value of EAX at entry; EBX (and ESI) hold the address of the

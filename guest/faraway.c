@@ -32,7 +32,7 @@
 	} while (0)
 
 struct counting {
-	volatile uint64_t *word;
+	volatile uint64_t *_Atomic word; /* set last */
 	uint64_t count;
 	unsigned cpus;
 	_Atomic uint32_t here; /* of them: all begin at once */
@@ -150,6 +150,7 @@ static USER uint64_t fetch_first(uint64_t cpu, uint64_t cpus, void *arg)
 static USER uint64_t count(uint64_t cpu, uint64_t cpus, void *arg)
 {
 	struct counting *c = arg;
+	volatile uint64_t *word = c->word;
 	uint64_t i;
 
 	(void)cpu, (void)cpus;
@@ -157,24 +158,32 @@ static USER uint64_t count(uint64_t cpu, uint64_t cpus, void *arg)
 	while (c->here < c->cpus)
 		__asm__ volatile("pause");
 	for (i = 0; i < c->count; i++)
-		__asm__ volatile("lock incq %0" : "+m"(*c->word) : : "memory");
+		__asm__ volatile("lock incq %0" : "+m"(*word) : : "memory");
 	return 0;
 }
 
-/* The other processors count in ring 0 when they are woken. */
+/* The other processors count in ring 0 when they are woken: once per word, for
+ * an interrupt that smp_start has caused may still be on its way. */
 static void count_when_woken(unsigned vector)
 {
+	static volatile uint64_t *last[CPUS_MAX];
+	unsigned cpu = lapic_read(LAPIC_ID) >> 24;
+	volatile uint64_t *word = counting.word;
+
 	CHECK_EQ(vector, VECTOR_WAKE);
+	CHECK(cpu < CPUS_MAX);
+	lapic_write(LAPIC_EOI, 0);
+	if (last[cpu] == word)
+		return;
+	last[cpu] = word;
 	count(0, 0, &counting);
 	counted++;
-	lapic_write(LAPIC_EOI, 0);
 }
 
 static void count_in_ring_0(unsigned cpus)
 {
 	void (*handler)(unsigned vector) = irq_handler;
 
-	counted = 0;
 	irq_handler = count_when_woken;
 	if (cpus > 1)
 		lapic_write(LAPIC_ICR, LAPIC_ICR_FIXED_OTHERS | VECTOR_WAKE);
@@ -186,9 +195,10 @@ static void count_in_ring_0(unsigned cpus)
 
 static void count_at(unsigned place, unsigned cpus, bool ring_0)
 {
-	counting.word = WORD(place);
 	counting.cpus = cpus;
 	counting.here = 0;
+	counted = 0;
+	counting.word = WORD(place);
 	if (ring_0)
 		count_in_ring_0(cpus);
 	else

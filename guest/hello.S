@@ -10,6 +10,6 @@
 	.code32
 	.globl	start
 start:
-	PRINT	"Hello from Faultline\n"
+	PRINT	"Hello\n"
 	READY
 	EXIT	0

@@ -9,6 +9,8 @@
  *	pages=N		that many pages instead of all
  *	same		every processor touches all of them, at once; otherwise
  *			each has its own part of the order
+ *	write		writes the word back, too: a private file mapping then
+ *			takes one fault per page
  *	wait		says so and waits for a byte on the serial port first
  *
  * "Ready" is marked just before the first touch.
@@ -23,13 +25,13 @@
 extern const uint64_t pattern_start[], pattern_end[];
 
 struct touch {
-	const uint64_t *words;
+	volatile uint64_t *words;
 	uint64_t pages;	 /* in the segment */
 	uint64_t count;	 /* to touch */
 	uint64_t stride; /* of the order, before it is permuted */
 	uint64_t mask;	 /* mode=random: of the power of two >= pages */
 	uint64_t seed;
-	bool random, same;
+	bool random, same, write;
 };
 
 /* A permutation of 0 to mask: each step can be undone (an odd factor modulo a
@@ -48,7 +50,7 @@ static USER uint64_t touch(uint64_t cpu, uint64_t cpus, void *arg)
 	const struct touch *t = arg;
 	uint64_t first = t->same ? 0 : t->count * cpu / cpus;
 	uint64_t end = t->same ? t->count : t->count * (cpu + 1) / cpus;
-	uint64_t i, n, page;
+	uint64_t i, n, page, word;
 
 	/* i walks all candidates, n counts those that are pages. */
 	for (i = 0, n = 0; n < end; i++) {
@@ -57,9 +59,11 @@ static USER uint64_t touch(uint64_t cpu, uint64_t cpus, void *arg)
 			page = permute(i, t->seed, t->mask);
 		if (page >= t->pages || n++ < first)
 			continue;
-		if (((volatile const uint64_t *)
-			     t->words)[page * PATTERN_WORDS_PER_PAGE] !=
-		    pattern_word(page * PATTERN_WORDS_PER_PAGE))
+		word = page * PATTERN_WORDS_PER_PAGE;
+		/* Not the word that is checked, and what it is already. */
+		if (t->write)
+			t->words[word + 1] = pattern_word(word + 1);
+		if (t->words[word] != pattern_word(word))
 			return 1 + page;
 	}
 	return 0;
@@ -81,6 +85,7 @@ static void parse(struct touch *t, const char *cmdline)
 		;
 	t->count = (t->pages + t->stride - 1) / t->stride;
 	t->same = option_find(cmdline, "same");
+	t->write = option_find(cmdline, "write");
 	t->count = option_number(cmdline, "pages", t->count);
 	CHECK(t->count <= (t->pages + t->stride - 1) / t->stride);
 }

@@ -160,9 +160,11 @@ int pager_load(struct pager *pager, gpa_t gpa, uint64_t len)
 
 	if (pager->config.mode != PAGER_UFFD || !len)
 		return pager_failure(pager) ? -EIO : 0;
+	if (service_drained(&pager->service))
+		return 0;
 	rc = service_load(&pager->service, gpa, len);
-	if (pager->started && service_drained(&pager->service))
-		nudge(pager);
+	if (service_drained(&pager->service))
+		nudge(pager); /* nothing is left for the handler to do */
 	return rc;
 }
 
@@ -285,7 +287,7 @@ int pager_arm(struct pager *pager, const struct pager_memory *memory, size_t nr)
 		.it_interval.tv_nsec = WATCH_NS,
 		.it_value.tv_nsec = WATCH_NS,
 	};
-	struct loader_failure failure;
+	struct loader_failure failure = {.source = NULL};
 	uint64_t bytes = 0;
 	int rc = seal(pager, memory, nr);
 
@@ -303,7 +305,7 @@ int pager_arm(struct pager *pager, const struct pager_memory *memory, size_t nr)
 	rc = prepare(&pager->loader, memory, nr,
 		     pager->config.mode == PAGER_MAP, &bytes, &failure);
 	pager->service.bytes_read = bytes;
-	if (rc == -EIO)
+	if (failure.source)
 		failure_set_read(&pager->failure, &failure);
 	return rc;
 }

@@ -6,7 +6,7 @@
  * be touched next: a window of the stream that the fault belongs to, or the
  * rest of a neighbourhood. A fault on a page that is present by now needs a
  * wake at most; one on a page that somebody else is loading needs nothing,
- * because publishing wakev.
+ * because publishing wakes.
  */
 #define _GNU_SOURCE
 #include "pager/service.h"

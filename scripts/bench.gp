@@ -9,6 +9,8 @@ if (type eq 'svg') {
 set grid ytics linecolor '#dddddd'
 set border 3
 set tics nomirror
+set rmargin 7
+set errorbars linecolor rgb "black"
 set key top left
 blue = '#2c6fbb'
 red = '#c44e52'

@@ -18,7 +18,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,11 +25,8 @@
 
 #define TICK_MS 5
 
-/* How a program ended, through end_fd where there is a leader. */
-struct end {
-	int status;
-	struct rusage usage;
-};
+/* Started and not ended; tests run one at a time in a process. */
+static unsigned nr_running;
 
 /* Children: no locks, no assertions; 125 says that the set-up failed. */
 
@@ -63,8 +59,8 @@ static void child_exec(const struct run *run, char *const argv[], pid_t parent)
 static void child_lead(const struct run *run, char *const argv[], pid_t parent,
 		       int end_fd)
 {
-	struct end end = {0};
 	pid_t self, pid;
+	int status;
 
 	if (setsid() < 0 || ioctl(STDIN_FILENO, TIOCSCTTY, 0))
 		child_die("controlling terminal");
@@ -84,8 +80,8 @@ static void child_lead(const struct run *run, char *const argv[], pid_t parent,
 	if (pid < 0 || write(end_fd, &pid, sizeof(pid)) != sizeof(pid))
 		child_die("fork");
 	/* Stopped counts as an end: it is one of the mistakes looked for. */
-	if (wait4(pid, &end.status, WUNTRACED, &end.usage) != pid ||
-	    write(end_fd, &end, sizeof(end)) != sizeof(end))
+	if (waitpid(pid, &status, WUNTRACED) != pid ||
+	    write(end_fd, &status, sizeof(status)) != sizeof(status))
 		_exit(125);
 	for (;;)
 		pause();
@@ -209,6 +205,7 @@ void run_start(struct run *run, const char *const words[])
 	}
 	run->end_fd = -1;
 	run->leader = 0;
+	run->ended = false;
 	if (run->terminal) {
 		open_terminal(run, &child);
 	} else {
@@ -221,6 +218,7 @@ void run_start(struct run *run, const char *const words[])
 	run->out.bytes = must_alloc(1);
 	run->err.bytes = must_alloc(1);
 	run->started = must_seconds();
+	nr_running++;
 	start_child(run, argv, &child);
 	close_all(&child);
 	if (run->out_fd >= 0)
@@ -263,7 +261,7 @@ static void give_up(struct run *run, const char *what)
 	kill(run->pid, SIGKILL);
 	if (run->leader)
 		kill(run->leader, SIGKILL);
-	ck_abort_msg("%s after %.1f s\nstdout: %s\nstderr: %s", what,
+	ck_abort_msg("%s after %.1f s\nstdout: %.1500s\nstderr: %.1500s", what,
 		     must_seconds() - run->started, run->out.bytes,
 		     run->err.bytes);
 }
@@ -288,36 +286,39 @@ static void step(struct run *run)
 		give_up(run, "not at its end");
 }
 
-static bool ended(struct run *run, struct end *end)
+static bool ended(struct run *run)
 {
 	pid_t pid;
 	ssize_t n;
 
+	if (run->ended)
+		return true;
 	if (run->leader) {
-		n = read(run->end_fd, end, sizeof(*end));
-		ck_assert_msg(n < 0 || n == sizeof(*end), "leader died: %s",
-			      run->err.bytes);
-		return n > 0;
+		n = read(run->end_fd, &run->wait_status,
+			 sizeof(run->wait_status));
+		ck_assert_msg(n < 0 || n == sizeof(run->wait_status),
+			      "leader died: %s", run->err.bytes);
+		run->ended = n > 0;
+	} else {
+		pid = waitpid(run->pid, &run->wait_status, WNOHANG | WUNTRACED);
+		ck_assert_int_ge(pid, 0);
+		run->ended = pid == run->pid;
 	}
-	pid = wait4(run->pid, &end->status, WNOHANG | WUNTRACED, &end->usage);
-	ck_assert_int_ge(pid, 0);
-	return pid == run->pid;
+	nr_running -= run->ended;
+	return run->ended;
 }
 
 static void expect(struct run *run, struct run_text *in, const char *text)
 {
-	struct end end;
-
 	while (!strstr(in->bytes, text)) {
+		bool last = ended(run);
+
 		step(run);
-		if (strstr(in->bytes, text) || !ended(run, &end))
-			continue;
-		step(run);
-		if (strstr(in->bytes, text))
-			ck_abort_msg("ended right after '%s', too early", text);
-		ck_abort_msg("'%s' did not come; status 0x%x\nstdout: %s\n"
-			     "stderr: %s",
-			     text, end.status, run->out.bytes, run->err.bytes);
+		if (last && !strstr(in->bytes, text))
+			ck_abort_msg("'%s' did not come; status 0x%x\n"
+				     "stdout: %.1500s\nstderr: %.1500s",
+				     text, run->wait_status, run->out.bytes,
+				     run->err.bytes);
 	}
 }
 
@@ -348,6 +349,8 @@ void run_hang_up(struct run *run)
 	run_close_input(run);
 	close(run->out_fd);
 	run->out_fd = -1;
+	/* The kernel tells the session's leader alone, a shell its jobs. */
+	kill(run->pid, SIGHUP);
 }
 
 /* The end. */
@@ -361,14 +364,25 @@ static void end_leader(struct run *run)
 	run->leader = 0;
 }
 
+long run_peak_kib(const struct run *run)
+{
+	char path[64];
+	char *text;
+	double kib;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)run->pid);
+	text = must_read_file(path, NULL);
+	kib = run_number(text, "VmHWM:");
+	free(text);
+	return (long)kib;
+}
+
 int run_end(struct run *run)
 {
-	struct end end;
-
-	while (!ended(run, &end))
+	while (!ended(run))
 		step(run);
 	run->seconds = must_seconds() - run->started;
-	if (WIFSTOPPED(end.status))
+	if (WIFSTOPPED(run->wait_status))
 		give_up(run, "stopped");
 	if (run->leader)
 		end_leader(run);
@@ -377,12 +391,12 @@ int run_end(struct run *run)
 	while (run->err_fd >= 0 || (run->out_fd >= 0 && !run->terminal &&
 				    run->output != RUN_UNREAD))
 		step(run);
-	ck_assert_msg(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD,
-		      "a process was left behind");
-	run->killed_by_signal = WIFSIGNALED(end.status);
-	run->status = run->killed_by_signal ? 128 + WTERMSIG(end.status)
-					    : WEXITSTATUS(end.status);
-	run->max_rss_kib = end.usage.ru_maxrss;
+	if (!nr_running)
+		ck_assert_msg(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD,
+			      "a process was left behind");
+	run->killed_by_signal = WIFSIGNALED(run->wait_status);
+	run->status = run->killed_by_signal ? 128 + WTERMSIG(run->wait_status)
+					    : WEXITSTATUS(run->wait_status);
 	return run->status;
 }
 
@@ -415,7 +429,8 @@ static void state(struct run *run, bool true_, const char *what,
 		  const char *value)
 {
 	if (!true_)
-		ck_abort_msg("%s '%s'\nstatus: %d\nstdout: %s\nstderr: %s",
+		ck_abort_msg("%s '%.1500s'\nstatus: %d\nstdout: "
+			     "%.1500s\nstderr: %.1500s",
 			     what, value, run->status, run->out.bytes,
 			     run->err.bytes);
 }

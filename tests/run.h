@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs a program as a user's shell would, on pipes or on a terminal, and
- * collects all that can be seen from outside: output, status, memory, and
- * whether a process was left behind. A program that does not end in time is
+ * collects what can be seen from outside: output, status, and whether a process
+ * was left behind. A program that does not end in time is
  * killed, and the test fails. Nothing here outlives the test.
  *
  * On a terminal the program is not the session's leader, as under a shell: the
@@ -58,7 +58,6 @@ struct run {
 	/* After run_end: */
 	int status; /* as a shell reports it: a signal is 128 + its number */
 	bool killed_by_signal;
-	long max_rss_kib;
 	double seconds;
 	struct termios before, after; /* terminal: settings at start and end */
 
@@ -66,6 +65,8 @@ struct run {
 	pid_t pid, leader; /* leader 0: no terminal */
 	int in_fd, out_fd, err_fd, end_fd;
 	double started;
+	bool ended;
+	int wait_status;
 };
 
 /* Starts run->program (copied to run->pid) with the words, up to a NULL. */
@@ -83,6 +84,12 @@ void run_close_input(struct run *run);
 
 /* Hangs the terminal up. The rest of the output is lost. */
 void run_hang_up(struct run *run);
+
+/*
+ * The most memory it has had so far, in KiB; it must be running. Not from
+ * getrusage(2), which counts what the process was before exec(2), too.
+ */
+long run_peak_kib(const struct run *run);
 
 /* Waits for the end, and fills the rest of the struct; returns the status. */
 int run_end(struct run *run);

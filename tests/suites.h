@@ -29,6 +29,6 @@ Suite *boot_suite(void);
 Suite *stop_suite(void);
 Suite *insn_suite(void);
 
-/* With KVM, in the test process. build: the folder with guest/. */
-Suite *vm_suite(const char *build);
-Suite *race_suite(const char *build);
+/* With KVM, in the test process (tests/kvm.h). */
+Suite *vm_suite(void);
+Suite *race_suite(void);

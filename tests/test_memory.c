@@ -3,10 +3,12 @@
  * vmm/memory: which memory slots are asked for, and when. A recorder stands in
  * for KVM.
  */
+#define _GNU_SOURCE
 #include "vmm/memory.h"
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/suites.h"
 #include "vmm/memmap.h"
@@ -301,6 +303,41 @@ START_TEST(refused_slot_is_passed_on_and_tried_again)
 }
 END_TEST
 
+START_TEST(copies_go_out_of_ram_and_into_it)
+{
+	uint64_t in = 0x1122334455667788, out = 0;
+
+	begin(5 * GIB, 32);
+	ck_assert_int_eq(memory_write(&memory, 4 * GIB + 5, &in, 8), 0);
+	ck_assert_int_eq(memory_read(&memory, 4 * GIB + 5, &out, 8), 0);
+	ck_assert_uint_eq(out, in);
+	ck_assert_mem_eq(memory_hva(&memory, 4 * GIB + 5), &in, 8);
+	memory_fini(&memory);
+}
+END_TEST
+
+START_TEST(copy_from_a_file_that_shrank_is_an_error_not_a_signal)
+{
+	int fd = memfd_create("image", 0);
+	char byte = 5;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, PAGE_SIZE), 0);
+	begin(MIB, 32);
+	ck_assert_ptr_eq(mmap(memory_hva(&memory, 0), PAGE_SIZE,
+			      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+			      fd, 0),
+			 memory_hva(&memory, 0));
+	ck_assert_int_eq(memory_read(&memory, 0, &byte, 1), 0);
+	ck_assert_int_eq(byte, 0);
+	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	ck_assert_int_eq(memory_read(&memory, 0, &byte, 1), -EFAULT);
+	ck_assert_int_eq(memory_write(&memory, 0, &byte, 1), -EFAULT);
+	memory_fini(&memory);
+	close(fd);
+}
+END_TEST
+
 START_TEST(more_ram_than_address_space_is_refused)
 {
 	/* 2^48 bytes: more than a process has. */
@@ -333,8 +370,9 @@ Suite *memory_suite(void)
 	tcase_add_test(tc, chunks_grow_until_the_slots_suffice);
 	tcase_add_test(tc, chunk_with_the_hole_inside_gives_two_slots);
 	tcase_add_test(tc, refused_slot_is_passed_on_and_tried_again);
+	tcase_add_test(tc, copies_go_out_of_ram_and_into_it);
 	tcase_add_test(tc,
-		       half_a_chunk_refused_leaves_its_other_half_a_slot_once);
+		       copy_from_a_file_that_shrank_is_an_error_not_a_signal);
 	tcase_add_test(tc, more_ram_than_address_space_is_refused);
 	suite_add_tcase(s, tc);
 	return s;

@@ -101,8 +101,9 @@ static int relocate(struct boot_plan *plan, const struct mb2_header *h,
 	gpa_t old = image->segments[0].paddr, base;
 	uint64_t len = image_end(image) - old;
 	uint64_t align = h->align > PAGE_SIZE ? h->align : PAGE_SIZE;
-	gpa_t min = h->min_addr > MIB ? h->min_addr : MIB;
 	gpa_t max = (uint64_t)h->max_addr + 1;
+	/* The first megabyte is for those who insist. */
+	gpa_t min = h->min_addr < MIB && max > MIB ? MIB : h->min_addr;
 
 	if (h->preference == MB2_PREFER_NONE && boot_in_ram(plan, old, len) &&
 	    old >= h->min_addr && old + len <= max && !(old % h->align))

@@ -168,6 +168,10 @@ crash(struct exit_env *env, const struct exit_vcpu *vcpu, const char *format,
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
+	/* Code or tables that are gone from their file look like the guest's
+	 * fault. */
+	if (pager_check_sources(env->pager))
+		return false;
 	put(&t, "guest crashed: vCPU %u: %s", vcpu->id, what);
 	put_registers(&t, env, vcpu);
 	stop_request(env->stop, STATUS_GUEST_CRASH, "%s", buf);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "pager/window.h"
 #include "vmm/version.h"
@@ -235,7 +236,7 @@ static enum options_result take_mbi_addr(struct options *o, const char *arg)
 	char *end;
 
 	errno = 0;
-	n = strtoull(arg, &end, 0);
+	n = strtoull(arg, &end, strncasecmp(arg, "0x", 2) ? 10 : 16);
 	if (!isdigit((unsigned char)*arg) || *end || errno || (n & PAGE_MASK) ||
 	    n > UINT32_MAX)
 		return usage("--mbi-addr %s: not a multiple of 0x1000 below "

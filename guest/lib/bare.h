@@ -3,7 +3,8 @@
  * Assembler macros for programs that stay in the entry state of multiboot2
  * (3.3: 32-bit protected mode, paging off) and use no library.
  */
-/* clang-format off: assembler macros */
+/* Assembler macros: */
+/* clang-format off */
 #pragma once
 
 #include "guest/abi.h"

@@ -225,7 +225,20 @@ $(BUILD)/tests/e2e: $(E2E:%=$(BUILD)/obj/tests/%.o)
 	@$(if $(V),,echo "  LD    $@")
 	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lutil -lelf $(CHECK_LIBS)
 
-check: check-unit check-kvm check-e2e ## all tests
+# What this machine or user does not have, tests may skip; any other skip fails.
+LACKS := $(strip \
+	$(shell test -r /dev/kvm -a -w /dev/kvm || echo kvm) \
+	$(shell test "$$(id -u)" = 0 || echo root) \
+	$(shell test "$$(id -u)" = 0 -o -w /dev/userfaultfd -o \
+		"$$(cat /proc/sys/vm/unprivileged_userfaultfd 2>&1)" = 1 || echo uffd))
+export FAULTLINE_MAY_SKIP ?= $(LACKS)
+
+check: lacks check-unit check-kvm check-e2e ## all tests
+
+.PHONY: lacks
+lacks:
+	@if [ -n "$(LACKS)" ]; then \
+		echo "not tested, because this machine or user lacks it: $(LACKS)"; fi
 
 check-unit: $(BUILD)/tests/unit ## tests that need neither KVM nor privileges
 	$(BUILD)/tests/unit

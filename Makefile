@@ -23,6 +23,9 @@ Q := $(if $(V),,@)
 WERROR ?= $(if $(CI),1)
 
 SANITIZER := $(strip $(filter asan tsan,$(MAKECMDGOALS)))
+ifneq ($(word 2,$(SANITIZER)),)
+$(error asan and tsan exclude each other: ask for one)
+endif
 BUILD := build$(addprefix /,$(SANITIZER))
 SANITIZER_FLAGS := $(if $(filter asan,$(SANITIZER)),-fsanitize=address$(comma)undefined \
 	-fno-sanitize-recover=undefined -fno-omit-frame-pointer)\
@@ -40,7 +43,7 @@ OWN_CFLAGS := -std=gnu11 -pthread -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) \
 # starting a VM, and the dynamic linker's half millisecond would be most of it.
 STATIC := $(if $(SANITIZER),,$(wildcard $(shell $(CC) -print-file-name=libelf.a)))
 OWN_LDFLAGS := -pthread $(SANITIZER_FLAGS) $(if $(STATIC),-static)
-LIBS := -lelf $(if $(STATIC),-lz)
+LIBS := $(shell pkg-config $(if $(STATIC),--static) --libs libelf 2>/dev/null || echo -lelf -lz)
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 PAGER := failure image_check image_kind image_open loader page pager prepare \
@@ -62,7 +65,7 @@ VMM_OBJS := $(VMM:%=$(BUILD)/obj/vmm/%.o)
 MAIN_OBJ := $(BUILD)/obj/vmm/main.o
 LIBPAGER := $(BUILD)/libpager.a
 
-.PHONY: all help deps run guests bench-guests check check-unit check-kvm \
+.PHONY: all help deps deps-dev run guests bench-guests check check-unit check-kvm \
 	check-e2e asan tsan fuzz bench format format-check lint install clean
 all: $(BUILD)/vmm guests ## build the VMM and the guests (the default)
 
@@ -95,7 +98,7 @@ FORCE:
 # Other flags, other objects.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(OWN_CFLAGS) $(OWN_LDFLAGS)' \
+	@echo '$(CC) $(GUEST_CC) $(GUEST_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(OWN_CFLAGS) $(OWN_LDFLAGS)' \
 		> $@.tmp; cmp -s $@.tmp $@ || mv $@.tmp $@; rm -f $@.tmp
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(BUILD)/gen/vmm/version.h
@@ -117,6 +120,8 @@ $(BUILD)/vmm: $(MAIN_OBJ) $(BUILD)/libvmm.a $(LIBPAGER)
 
 # --- guest: bare-metal programs -------------------------------------------
 
+# Guests are gcc's, whatever builds the rest.
+GUEST_CC ?= gcc
 GUEST_CFLAGS := -std=gnu11 -O2 -m64 -ffreestanding -fno-stack-protector \
 	-fno-pic -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
 	-fno-asynchronous-unwind-tables -fcf-protection=none \
@@ -149,32 +154,32 @@ bench-guests: $(BUILD)/bench/touch256.elf ## build the 256 MiB guest
 # $(1): extra flags. The linker script is a prerequisite; -T takes it.
 define guest_ld
 @mkdir -p $(@D)
-$(Q)$(CC) $(GUEST_LDFLAGS) $(1) -o $@ $(filter %.o,$^) \
+$(Q)$(GUEST_CC) $(GUEST_LDFLAGS) $(1) -o $@ $(filter %.o,$^) \
 	-Wl,-T,$(filter %.ld,$^)
 endef
 
-$(GO)/%.o: guest/%.c
+$(GO)/%.o: guest/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
-$(GO)/%.o: guest/%.S
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+$(GO)/%.o: guest/%.S $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
-$(GO)/lib/start-high.o: guest/lib/start.S
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+$(GO)/lib/start-high.o: guest/lib/start.S $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(GUEST_CFLAGS) -DVIRT_BASE=$(GUEST_VIRT) -MMD -MP -c -o $@ $<
-$(GO)/elf32.o: guest/elf32.S
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -DVIRT_BASE=$(GUEST_VIRT) -MMD -MP -c -o $@ $<
+$(GO)/elf32.o: guest/elf32.S $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) -m32 -I. -MMD -MP -c -o $@ $<
+	$(Q)$(GUEST_CC) -m32 -I. -MMD -MP -c -o $@ $<
 
 # The pattern: $(GO)/pattern-NAME.o, of PATTERN_BYTES bytes.
-$(BUILD)/mkpattern: guest/mkpattern.c guest/pattern.h
+$(BUILD)/mkpattern: guest/mkpattern.c guest/pattern.h $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -O2 -Wall -Wextra -I. -o $@ $<
+	$(Q)$(GUEST_CC) -std=gnu11 -O2 -Wall -Wextra -I. -o $@ $<
 $(GO)/pattern-%.bin: $(BUILD)/mkpattern
 	@mkdir -p $(@D)
 	$(Q)$< $(PATTERN_BYTES) > $@.tmp && mv $@.tmp $@
 $(GO)/pattern-%.o: guest/pattern.S $(GO)/pattern-%.bin
-	$(Q)$(CC) -m64 '-DPATTERN_FILE="$(GO)/pattern-$*.bin"' \
+	$(Q)$(GUEST_CC) -m64 '-DPATTERN_FILE="$(GO)/pattern-$*.bin"' \
 		-DPATTERN_SECTION=$(PATTERN_SECTION) -c -o $@ $<
 PATTERN_SECTION := .pattern
 $(GO)/pattern-kernel.bin: PATTERN_BYTES := 8388608
@@ -309,9 +314,9 @@ $(BENCH_TOOLS:%=$(BUILD)/bench/%): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD    $@")
 	$(Q)$(CC) $(SANITIZER_FLAGS) $(LDFLAGS) $(if $(SANITIZER),,-static) -o $@ $^
-$(GO)/bench-hello.o: tests/bench/hello.S
+$(GO)/bench-hello.o: tests/bench/hello.S $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/bench/hello.elf: $(GO)/bench-hello.o tests/bench/hello.ld
 	$(call guest_ld)
 

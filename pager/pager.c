@@ -343,6 +343,8 @@ bool pager_check_sources(struct pager *pager)
 	struct loader_failure failure;
 	uint64_t ticks;
 
+	if (pager->config.mode != PAGER_MAP)
+		return false;
 	if (pager->watch >= 0 &&
 	    read(pager->watch, &ticks, sizeof(ticks)) < 0 && errno != EAGAIN)
 		failure_set(&pager->failure, "timer: %s", strerror(errno));
@@ -370,20 +372,24 @@ void pager_stats(const struct pager *pager, struct pager_stats *stats)
 			&pager->loader, pager->memory, pager->nr_memory);
 }
 
-void pager_stop(struct pager *pager)
+bool pager_stop(struct pager *pager, const struct timespec *until)
 {
 	if (!pager->started)
-		return;
+		return true;
 	nudge(pager);
-	pthread_join(pager->handler, NULL);
+	if (until ? pthread_clockjoin_np(pager->handler, NULL, CLOCK_MONOTONIC,
+					 until)
+		  : pthread_join(pager->handler, NULL))
+		return false;
 	pager->started = false;
+	return true;
 }
 
 void pager_destroy(struct pager *pager)
 {
 	if (!pager)
 		return;
-	pager_stop(pager);
+	pager_stop(pager, NULL);
 	if (pager->uffd >= 0)
 		close(pager->uffd);
 	if (pager->quit >= 0)

@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "pager/event.h"
 #include "pager/gpa.h"
@@ -87,7 +88,8 @@ int pager_arm(struct pager *pager, const struct pager_memory *memory,
  * Brings every page that overlaps [gpa, gpa + len) and returns when all are
  * present: for accesses from outside, devices and debuggers, which then may
  * touch the memory without blocking. Pages nobody gave content to are none of
- * its business. Any thread but the handler. 0 or -EIO (see pager_failure).
+ * its business. Any thread but the handler. 0; -EIO (see pager_failure); or
+ * -ENOMEM, which is no failure of the pager.
  */
 int pager_load(struct pager *pager, gpa_t gpa, uint64_t len);
 
@@ -125,9 +127,10 @@ void pager_stats(const struct pager *pager, struct pager_stats *stats);
 
 /*
  * Ends the handler thread. The threads that touch the memory have ended or will
- * not touch it again. Several times is fine.
+ * not touch it again. Several times is fine. until: NULL, or CLOCK_MONOTONIC;
+ * false: then it was still busy, reading from a slow source or in on_event.
  */
-void pager_stop(struct pager *pager);
+bool pager_stop(struct pager *pager, const struct timespec *until);
 
 /* Stops, closes, frees. The memory stays the caller's. NULL is allowed. */
 void pager_destroy(struct pager *pager);

@@ -338,6 +338,43 @@ START_TEST(copy_from_a_file_that_shrank_is_an_error_not_a_signal)
 }
 END_TEST
 
+START_TEST(cheap_slots_cover_all_of_ram_at_start)
+{
+	begin(8 * GIB, 512);
+	ck_assert_int_eq(memory_cover_start(&memory, true), 0);
+	ck_assert(memory_covered(&memory));
+	slots_are_sound();
+	ck_assert_uint_eq(slot_bytes(), 8 * GIB);
+	memory_fini(&memory);
+}
+END_TEST
+
+START_TEST(dear_slots_cover_a_gibibyte_and_the_first_touch_the_rest)
+{
+	begin(8 * GIB, 512);
+	ck_assert_int_eq(memory_cover_start(&memory, false), 0);
+	ck_assert_uint_eq(slot_bytes(), GIB);
+	ck_assert_int_eq(memory_cover_touched(&memory, 5 * GIB), 0);
+	ck_assert(memory_covered(&memory));
+	slots_are_sound();
+	memory_fini(&memory);
+}
+END_TEST
+
+START_TEST(touch_beyond_64_gibibytes_covers_one_chunk_there)
+{
+	begin(512 * GIB, 4096);
+	ck_assert_int_eq(memory_cover_touched(&memory, 300 * GIB), 0);
+	ck_assert(!memory_covered(&memory));
+	slots_are_sound();
+	/* 64 GiB of addresses, of which the hole is none, and a chunk. */
+	ck_assert_uint_eq(slot_bytes(),
+			  64 * GIB - (MEMMAP_HOLE_END - MEMMAP_HOLE_START) +
+				  memory.chunk);
+	memory_fini(&memory);
+}
+END_TEST
+
 START_TEST(more_ram_than_address_space_is_refused)
 {
 	/* 2^48 bytes: more than a process has. */
@@ -373,6 +410,10 @@ Suite *memory_suite(void)
 	tcase_add_test(tc, copies_go_out_of_ram_and_into_it);
 	tcase_add_test(tc,
 		       copy_from_a_file_that_shrank_is_an_error_not_a_signal);
+	tcase_add_test(tc, cheap_slots_cover_all_of_ram_at_start);
+	tcase_add_test(
+		tc, dear_slots_cover_a_gibibyte_and_the_first_touch_the_rest);
+	tcase_add_test(tc, touch_beyond_64_gibibytes_covers_one_chunk_there);
 	tcase_add_test(tc, more_ram_than_address_space_is_refused);
 	suite_add_tcase(s, tc);
 	return s;

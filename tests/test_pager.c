@@ -455,7 +455,7 @@ START_TEST(statistics_count_what_was_done)
 	/* The window comes after the page that was touched. */
 	WAIT_FOR(stats().pages_present == 85);
 	ck_assert_int_eq(pager_load(rig.pager, LOW + 100 * PAGE_SIZE, 1), 0);
-	pager_stop(rig.pager);
+	pager_stop(rig.pager, NULL);
 	s = stats();
 	ck_assert_uint_eq(s.faults, 5);
 	ck_assert_uint_eq(s.windows[0], 2);
@@ -480,7 +480,7 @@ START_TEST(events_name_thread_page_window_and_source)
 	toucher_join(&t);
 	WAIT_FOR(atomic_load(&rig.nr_events) == 1);
 	ck_assert_int_eq(pager_load(rig.pager, LOW, 1), 0);
-	pager_stop(rig.pager);
+	pager_stop(rig.pager, NULL);
 	ck_assert_int_eq(rig.nr_events, 2);
 	ck_assert_int_eq(e[0].tid, t.tid);
 	ck_assert_uint_eq(e[0].gpa, LOW + 0x1000);
@@ -517,7 +517,7 @@ START_TEST(scattered_touches_of_an_area_bring_the_rest_of_it)
 	rig_arm();
 	for (uint64_t i = 0; i < 64; i++)
 		touch(LOW + bit_reversed(i) * PAGE_SIZE);
-	pager_stop(rig.pager);
+	pager_stop(rig.pager, NULL);
 	faults = stats().faults;
 	if (_i)
 		ck_assert_uint_le(faults, 20);
@@ -605,7 +605,7 @@ static void race(unsigned round)
 	for (unsigned i = 0; i < RACE_PAGES; i++)
 		ck_assert_msg(rig.read_of[i] == PAGE_SIZE,
 			      "page %u: %u bytes were read", i, rig.read_of[i]);
-	pager_stop(rig.pager);
+	pager_stop(rig.pager, NULL);
 	ck_assert_uint_eq(stats().bytes_read, RACE_PAGES * PAGE_SIZE);
 	ck_assert_uint_eq(stats().pages_present, RACE_PAGES);
 	ck_assert_int_eq(rig.fails, 0);
@@ -763,8 +763,8 @@ START_TEST(handler_ends_and_memory_is_ordinary_when_all_pages_came)
 	WAIT_FOR(count_threads() == before);
 	want_ordinary_memory(LOW + 3 * PAGE_SIZE);
 	want_ordinary_memory(HIGH);
-	pager_stop(rig.pager);
-	pager_stop(rig.pager);
+	pager_stop(rig.pager, NULL);
+	pager_stop(rig.pager, NULL);
 	ck_assert_int_eq(rig.fails, 0);
 	rig_fini();
 }

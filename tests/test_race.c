@@ -115,6 +115,8 @@ static unsigned each_page_was_read_once(const struct guest *guest)
 	struct pager_stats stats;
 	unsigned pages = 0;
 
+	/* It may still be at a window that the guest did not wait for. */
+	pager_stop(guest->pager, NULL);
 	for (uint64_t i = 0; i < TABLE_PAGES; i++) {
 		uint32_t bytes = atomic_load(&bytes_of_page[i]);
 

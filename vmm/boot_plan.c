@@ -207,9 +207,9 @@ static int place_modules(struct boot_plan *plan, struct image_error *err)
 		/* Behind the kernel, where loaders put them; else anywhere
 		 * above the first megabyte. */
 		rc = boot_plan_place(plan, len, image_end(plan->image),
-				     BELOW_4G, false, &start);
+				     BELOW_4G, true, &start);
 		if (rc == -ENOSPC)
-			rc = boot_plan_place(plan, len, MIB, BELOW_4G, false,
+			rc = boot_plan_place(plan, len, MIB, BELOW_4G, true,
 					     &start);
 		if (rc == -ENOSPC)
 			return boot_error(err, -EINVAL,

@@ -142,7 +142,7 @@ static int patience(struct events *events)
 void events_run(struct events *events, events_input_fn input, void *ctx)
 {
 	struct pending in = {.len = 0};
-	uint64_t wakes;
+	uint64_t wakes, now_ns, flushed_ns = events->start_ns;
 	int ms, n;
 
 	while (!stop_asked(events->stop)) {
@@ -174,11 +174,14 @@ void events_run(struct events *events, events_input_fn input, void *ctx)
 		if (fds[4].revents)
 			events->readable(events->readable_ctx);
 		pass_input(&in, input, ctx);
-		if (n)
+		/* Not starved by input that never ends. */
+		now_ns = timeline_now(CLOCK_MONOTONIC);
+		if (n && now_ns - flushed_ns < FLUSH_MS * 1000000)
 			continue;
+		flushed_ns = now_ns;
 		if (console_pending(events->console))
 			console_flush(events->console);
-		else
+		else if (!n)
 			rest(events);
 	}
 }

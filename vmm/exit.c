@@ -238,9 +238,14 @@ static bool on_fail_entry(struct exit_env *env, const struct exit_vcpu *vcpu)
 		     vcpu->run->fail_entry.hardware_entry_failure_reason);
 }
 
-/* See insn.h. */
-static bool skip_hint_nop(const struct exit_env *env,
-			  const struct exit_vcpu *vcpu)
+static void count(struct exit_env *env, uint32_t reason)
+{
+	atomic_fetch_add_explicit(
+		&env->counts[reason < EXIT_REASONS ? reason : 0], 1,
+		memory_order_relaxed);
+}
+
+bool exit_skip_no_op(struct exit_env *env, const struct exit_vcpu *vcpu)
 {
 	uint8_t code[5];
 	struct kvm_sregs s;
@@ -248,14 +253,19 @@ static bool skip_hint_nop(const struct exit_env *env,
 	gpa_t gpa;
 	size_t n;
 
-	if (ioctl(vcpu->fd, KVM_GET_REGS, &r) ||
+	if (vcpu->run->exit_reason != KVM_EXIT_INTERNAL_ERROR ||
+	    vcpu->run->internal.suberror != KVM_INTERNAL_ERROR_EMULATION ||
+	    ioctl(vcpu->fd, KVM_GET_REGS, &r) ||
 	    ioctl(vcpu->fd, KVM_GET_SREGS, &s) || s.cr4 & CR4_CET)
 		return false;
 	n = read_code(env, vcpu, code_address(&r, &s), code, sizeof(code),
 		      &gpa);
 	n = insn_hint_nop(code, n, s.cs.l);
 	r.rip += n;
-	return n && !ioctl(vcpu->fd, KVM_SET_REGS, &r);
+	if (!n || ioctl(vcpu->fd, KVM_SET_REGS, &r))
+		return false;
+	count(env, KVM_EXIT_INTERNAL_ERROR);
+	return true;
 }
 
 static bool on_internal_error(struct exit_env *env,
@@ -273,8 +283,6 @@ static bool on_internal_error(struct exit_env *env,
 	};
 	uint32_t sub = vcpu->run->internal.suberror;
 
-	if (sub == KVM_INTERNAL_ERROR_EMULATION && skip_hint_nop(env, vcpu))
-		return true;
 	return crash(env, vcpu, "KVM internal error, suberror %u: %s", sub,
 		     sub < sizeof(what) / sizeof(*what) ? what[sub]
 							: "unknown");
@@ -310,9 +318,7 @@ bool exit_handle(struct exit_env *env, const struct exit_vcpu *vcpu)
 	uint32_t reason = vcpu->run->exit_reason;
 	exit_fn handler = reason < EXIT_REASONS ? handlers[reason] : NULL;
 
-	atomic_fetch_add_explicit(
-		&env->counts[reason < EXIT_REASONS ? reason : 0], 1,
-		memory_order_relaxed);
+	count(env, reason);
 	/* After its write to the exit port, the guest runs no further. */
 	return (handler ? handler(env, vcpu) : on_unhandled(env, vcpu)) &&
 	       !stop_asked(env->stop);

@@ -36,6 +36,10 @@ struct exit_vcpu {
 	struct kvm_run *run;
 };
 
+/* Did KVM give up on an instruction that does nothing (insn.h)? Then it is
+ * counted, stepped over, and true returned. The vCPU's thread. */
+bool exit_skip_no_op(struct exit_env *env, const struct exit_vcpu *vcpu);
+
 /* Counts and handles run->exit_reason. False: the VM stops (and env->stop knows
  * why). The vCPU's thread. */
 bool exit_handle(struct exit_env *env, const struct exit_vcpu *vcpu);

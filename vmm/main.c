@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pager/image.h"
@@ -227,10 +228,35 @@ static size_t input(void *ctx, const uint8_t *bytes, size_t len)
 	return vm_input(ctx, bytes, len);
 }
 
+/* A mapped file that has shrunk may have fed the guest zeros without anybody
+ * noticing: its own account of itself is then worth nothing. */
+static int settle(struct session *s, int status)
+{
+	if ((status > STATUS_GUEST_MAX && status != STATUS_GUEST_CRASH) ||
+	    !pager_check_sources(s->pager))
+		return status;
+	say(pager_failure(s->pager));
+	return STATUS_PAGER;
+}
+
+/* Somebody who does not read the trace (a FIFO) must not hold us for ever, and
+ * from here on signals end us at once. */
+static void end_trace(struct session *s)
+{
+	struct timespec until;
+
+	sigprocmask(SIG_UNBLOCK, &s->events.signals, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += 2;
+	if (!pager_stop(s->pager, &until) || trace_destroy(s->trace))
+		say("the trace could not be written whole");
+}
+
 /* From the first instruction to the last. */
 static int run(struct session *s)
 {
 	struct vm_error err;
+	bool stopped;
 	int status;
 
 	if (vm_start(s->vm, &err))
@@ -241,19 +267,21 @@ static int run(struct session *s)
 	/* Only an end that the guest chose waits for a slow stdout. */
 	if (status > STATUS_GUEST_MAX)
 		console_abandon(s->console);
-	vm_stop(s->vm);
-	console_destroy(s->console);
-	s->console = NULL;
+	stopped = vm_stop(s->vm);
+	/* A vCPU that has not stopped may still come back and use them. */
+	if (stopped)
+		console_destroy(s->console);
+	else
+		console_restore();
 	/* An error is always told; that somebody ended the VM, unless -q. */
 	if (s->stop.reason[0] && (!s->options.quiet || is_error(status)))
 		say(s->stop.reason);
+	status = settle(s, status);
 	report(s, status);
-	if (s->trace) {
-		pager_stop(s->pager); /* its thread writes to the trace */
-		if (trace_destroy(s->trace))
-			say("the trace could not be written whole");
-		s->trace = NULL;
-	}
+	if (s->trace && stopped)
+		end_trace(s);
+	else if (s->trace)
+		say("the trace could not be written whole");
 	return status;
 }
 
@@ -311,7 +339,7 @@ int main(int argc, char *argv[])
 			status = run(&s);
 		break;
 	}
-	console_destroy(s.console);
+	console_restore();
 	if (fflush(stdout) && !status)
 		status = STATUS_HOST;
 	/*

@@ -15,7 +15,9 @@
 
 #include "vmm/memmap.h"
 
-#define CHUNK_MIN (UINT64_C(256) << 20)
+#define CHUNK_MIN     (UINT64_C(256) << 20)
+#define COVER_START   (UINT64_C(1) << 30)
+#define COVER_TOUCHED (UINT64_C(64) << 30)
 
 static gpa_t end_of_ram(const struct memory *memory)
 {
@@ -92,9 +94,7 @@ int memory_read(const struct memory *memory, gpa_t gpa, void *buf, size_t len)
 	struct iovec to = {buf, len};
 	struct iovec from = {memory_hva(memory, gpa), len};
 
-	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == (ssize_t)len
-		       ? 0
-		       : -EFAULT;
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) < 0 ? -errno : 0;
 }
 
 int memory_write(const struct memory *memory, gpa_t gpa, const void *buf,
@@ -103,9 +103,8 @@ int memory_write(const struct memory *memory, gpa_t gpa, const void *buf,
 	struct iovec from = {(void *)(uintptr_t)buf, len};
 	struct iovec to = {memory_hva(memory, gpa), len};
 
-	return process_vm_writev(getpid(), &from, 1, &to, 1, 0) == (ssize_t)len
-		       ? 0
-		       : -EFAULT;
+	return process_vm_writev(getpid(), &from, 1, &to, 1, 0) < 0 ? -errno
+								    : 0;
 }
 
 static bool is_covered(const struct memory *memory, uint64_t chunk)
@@ -155,6 +154,19 @@ int memory_cover(struct memory *memory, gpa_t gpa, uint64_t len)
 int memory_cover_all(struct memory *memory)
 {
 	return memory_cover(memory, 0, end_of_ram(memory));
+}
+
+int memory_cover_start(struct memory *memory, bool cheap)
+{
+	return cheap ? memory_cover_all(memory)
+		     : memory_cover(memory, 0, COVER_START);
+}
+
+int memory_cover_touched(struct memory *memory, gpa_t gpa)
+{
+	int rc = memory_cover(memory, 0, COVER_TOUCHED);
+
+	return rc ? rc : memory_cover(memory, gpa, 1);
 }
 
 bool memory_covered(const struct memory *memory)

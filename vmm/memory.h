@@ -2,12 +2,19 @@
 /*
  * Guest RAM in host memory, and the KVM memory slots that show it to the guest.
  *
- * RAM is one reservation of address space. Slots come on demand, a chunk at a
- * time, because a slot is not free: without nested paging KVM keeps 10 bytes
- * for each of its pages from the start, which is 2.5 GiB for 1 TiB of RAM. What
- * the guest starts with is covered before it runs; elsewhere the first access
- * arrives as an MMIO exit, is carried out on RAM, and its chunk becomes a slot
- * (vcpu.c says how that stays exact).
+ * RAM is one reservation of address space. Where KVM has nested paging, slots
+ * are all but free and cover it from the start. Without (shadow paging), KVM
+ * keeps 10 bytes for each page of a slot, 2.5 GiB for 1 TiB of RAM, and clears
+ * them while the guest waits. There, the first gigabyte and everything that the
+ * boot plan has put into memory is covered before the guest runs. The first
+ * access to other RAM arrives as an MMIO exit, is carried out on RAM (vcpu.c
+ * says how that stays exact), and covers all of it, up to 64 GiB; what lies
+ * higher is covered a chunk at a time.
+ *
+ * Not exact, on shadow paging with more than 1 GiB, is a guest whose very first
+ * access beyond is none by an ordinary instruction: an exception frame, a
+ * descriptor table, a structure that it shares with KVM (a clock), a locked
+ * operation across two chunks.
  *
  * KVM api.rst KVM_SET_USER_MEMORY_REGION.
  */
@@ -66,6 +73,11 @@ int memory_write(const struct memory *memory, gpa_t gpa, const void *buf,
  * yet. 0, or set_slot's -errno. */
 int memory_cover(struct memory *memory, gpa_t gpa, uint64_t len);
 int memory_cover_all(struct memory *memory);
+
+/* What is covered before the guest runs: all, where slots are cheap. */
+int memory_cover_start(struct memory *memory, bool cheap);
+/* What is covered when a guest has touched gpa, which was not. */
+int memory_cover_touched(struct memory *memory, gpa_t gpa);
 
 /* Is all of RAM covered? */
 bool memory_covered(const struct memory *memory);

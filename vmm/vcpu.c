@@ -9,11 +9,12 @@
  * lets KVM finish the instruction (KVM_RUN with immediate_exit returns when it
  * is). Only then does the chunk become a slot.
  *
- * What cannot be answered this way (instruction fetch, descriptor tables, an
- * interrupt frame, an instruction the emulator lacks) ends in an internal error
- * with the instruction not begun: all of RAM is covered, and it runs again.
- * Page tables need no such care: a table in RAM that nobody has touched is all
- * zeros, and those of the image are covered from the start (boot_plan_hot).
+ * What KVM cannot answer or emulate (instruction fetch, an instruction that its
+ * emulator lacks) ends in an internal error with the instruction not complete:
+ * RAM is covered, and it runs again. Page tables need no such care: a table in
+ * RAM that nobody has touched is all zeros, and what the boot plan has put into
+ * memory is covered from the start, except large read-only data. memory.h says
+ * what is left.
  */
 #define _GNU_SOURCE
 #include "vmm/vcpu.h"
@@ -173,12 +174,23 @@ static int serve_ram(struct vcpu *vcpu)
 	return memory_read(env->memory, gpa, r->mmio.data, r->mmio.len);
 }
 
+/* Has KVM given up on an instruction or on an event's delivery? */
+static bool internal_error(const struct vcpu *vcpu)
+{
+	const struct kvm_run *r = vcpu->x.run;
+
+	return r->exit_reason == KVM_EXIT_INTERNAL_ERROR &&
+	       (r->internal.suberror == KVM_INTERNAL_ERROR_EMULATION ||
+		r->internal.suberror == KVM_INTERNAL_ERROR_DELIVERY_EV);
+}
+
 /* The gate is ours, the vCPU is out of KVM_RUN with an MMIO exit to RAM. Leaves
  * it with the instruction complete (-EINTR), or with another exit to handle. */
 static int finish_instruction(struct vcpu *vcpu)
 {
 	struct memory *memory = vcpu->env->exits.memory;
 	gpa_t first = vcpu->x.run->mmio.phys_addr, last = first;
+	bool failed;
 	int rc = 0, covered;
 
 	vcpu->x.run->immediate_exit = 1;
@@ -189,21 +201,20 @@ static int finish_instruction(struct vcpu *vcpu)
 			rc = run(vcpu);
 	}
 	vcpu->x.run->immediate_exit = 0;
-	covered = memory_cover(memory, first, 1);
+	/* It began and could not be completed: once more, in sight of RAM. */
+	failed = !rc && internal_error(vcpu) && !memory_covered(memory);
+	covered = memory_cover_touched(memory, first);
 	if (!covered)
-		covered = memory_cover(memory, last, 1);
-	return covered ? covered : rc;
+		covered = memory_cover_touched(memory, last);
+	if (covered)
+		return covered;
+	return failed ? -EINTR : rc;
 }
 
 /* Is this an internal error that covering all of RAM may mend? */
 static bool mendable(const struct vcpu *vcpu)
 {
-	const struct kvm_run *r = vcpu->x.run;
-
-	return r->exit_reason == KVM_EXIT_INTERNAL_ERROR &&
-	       (r->internal.suberror == KVM_INTERNAL_ERROR_EMULATION ||
-		r->internal.suberror == KVM_INTERNAL_ERROR_DELIVERY_EV) &&
-	       !memory_covered(vcpu->env->exits.memory);
+	return internal_error(vcpu) && !memory_covered(vcpu->env->exits.memory);
 }
 
 /* After an exit: does what needs the gate. 0: the exit is still to be handled;
@@ -241,8 +252,8 @@ static void report_run_error(struct vcpu *vcpu, int rc)
 	/* The pager has reported already. */
 	if (pager_failure(env->pager))
 		return;
-	stop_request(env->stop, STATUS_HOST, "vCPU %u: KVM_RUN: %s", vcpu->x.id,
-		     strerror(-rc));
+	stop_request(env->stop, STATUS_HOST, "vCPU %u cannot run on: %s",
+		     vcpu->x.id, strerror(-rc));
 }
 
 /* One turn through the gate. False: the vCPU has ended. */
@@ -255,6 +266,8 @@ static bool turn(struct vcpu *vcpu)
 		return false;
 	rc = run(vcpu);
 	gate_leave(&env->gate, &vcpu->pass);
+	if (!rc && exit_skip_no_op(&env->exits, &vcpu->x))
+		return true;
 	if (!rc)
 		rc = after_exit(vcpu);
 	if (!rc)
@@ -269,7 +282,12 @@ static void *thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
 	char name[16];
+	sigset_t kick_signal;
 
+	/* Whoever started us may have blocked it. */
+	sigemptyset(&kick_signal);
+	sigaddset(&kick_signal, KICK_SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &kick_signal, NULL);
 	snprintf(name, sizeof(name), "vcpu%u", vcpu->x.id);
 	pthread_setname_np(pthread_self(), name);
 	if (vcpu->env->trace)

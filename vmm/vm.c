@@ -30,6 +30,7 @@
 #include "vmm/ioapic.h"
 #include "vmm/memmap.h"
 #include "vmm/memory.h"
+#include "vmm/status.h"
 #include "vmm/uart.h"
 #include "vmm/vcpu.h"
 
@@ -171,7 +172,9 @@ static void set_route(void *ctx, unsigned pin, bool active, uint64_t addr,
 	for (unsigned i = 0; i < IOAPIC_PINS; i++)
 		if (vm->routes[i].type)
 			table.entries[table.head.nr++] = vm->routes[i];
-	ioctl(vm->fd, KVM_SET_GSI_ROUTING, &table);
+	if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, &table))
+		stop_request(vm->config.stop, STATUS_HOST,
+			     "KVM_SET_GSI_ROUTING: %s", strerror(errno));
 	pthread_mutex_unlock(&vm->routes_lock);
 }
 
@@ -246,8 +249,23 @@ static int create_vm(struct vm *vm, struct vm_error *err)
 	return 0;
 }
 
-/* What the guest starts with is covered; all the rest waits for its first
- * touch (memory.h). */
+/* Does KVM have the page tables that make slots cheap? Where it does not tell,
+ * no. */
+static bool nested_paging(void)
+{
+	int fd = open("/sys/module/kvm/parameters/tdp_mmu",
+		      O_RDONLY | O_CLOEXEC);
+	char answer = 'N';
+
+	if (fd >= 0) {
+		if (read(fd, &answer, 1) != 1)
+			answer = 'N';
+		close(fd);
+	}
+	return answer == 'Y';
+}
+
+/* What the guest starts with is covered; the rest may wait (memory.h). */
 static int create_memory(struct vm *vm, struct vm_error *err)
 {
 	int max_slots =
@@ -263,7 +281,7 @@ static int create_memory(struct vm *vm, struct vm_error *err)
 			     "guest memory: %s; try less --mem",
 			     (unsigned long long)vm->config.memory >> 20,
 			     strerror(-rc));
-	rc = memory_cover(&vm->memory, 0, 1);
+	rc = memory_cover_start(&vm->memory, nested_paging());
 	for (size_t i = 0; !rc && boot_plan_hot(vm->config.plan, i, &hot); i++)
 		rc = memory_cover(&vm->memory, hot.start, hot.len);
 	if (rc)
@@ -278,6 +296,10 @@ static int create_irqchip(struct vm *vm, struct vm_error *err)
 		.cap = KVM_CAP_SPLIT_IRQCHIP,
 		.args = {IOAPIC_PINS},
 	};
+	struct kvm_enable_cap failures = {
+		.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE,
+		.args = {1},
+	};
 
 	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, (unsigned long)TSS_ADDR))
 		return error(err, -errno, "KVM_SET_TSS_ADDR: %s",
@@ -285,6 +307,9 @@ static int create_irqchip(struct vm *vm, struct vm_error *err)
 	if (ioctl(vm->fd, KVM_ENABLE_CAP, &cap))
 		return error(err, -errno, "KVM_CAP_SPLIT_IRQCHIP: %s",
 			     strerror(errno));
+	/* Otherwise the guest would get #UD for what KVM cannot emulate. Kernels
+	 * before 5.15 do not have it. */
+	ioctl(vm->fd, KVM_ENABLE_CAP, &failures);
 	return 0;
 }
 
@@ -509,7 +534,7 @@ void vm_destroy(struct vm *vm)
 		close(vm->fd);
 	if (vm->kvm >= 0)
 		close(vm->kvm);
-	pager_stop(vm->config.pager);
+	pager_stop(vm->config.pager, NULL);
 	uart_fini(&vm->uart);
 	ioapic_fini(&vm->ioapic);
 	pthread_mutex_destroy(&vm->routes_lock);

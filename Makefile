@@ -48,8 +48,9 @@ CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 PAGER := failure image_check image_kind image_open loader page pager prepare \
 	service source trace uffd window pt/pt pt/x86
-VMM := boot_long boot_multiboot2 boot_plan bus console cpuid events exit gate insn ioapic memmap memory \
-	multiboot2_header multiboot2_info options report stop uart vcpu vm
+VMM := boot_long boot_multiboot2 boot_plan boot_sections bus console cpuid \
+	events exit gate insn ioapic memmap memory multiboot2_header \
+	multiboot2_info options report stop uart vcpu vm
 UNIT := unit must elf_writer image_help test_image test_image_field test_image_file \
 	test_image_ram test_loader \
 	test_page test_window test_pager test_trace test_pt test_bus test_uart \

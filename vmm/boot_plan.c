@@ -28,9 +28,6 @@
  * that need not be reachable before the guest reads it. */
 #define LARGE_DATA (256 * MIB)
 
-/* Section header tables larger than this are not passed on. */
-#define SECTIONS_MAX (256 * 1024)
-
 static const char *const protocol_names[] = {
 	[BOOT_AUTO] = "auto",
 	[BOOT_MULTIBOOT2] = "multiboot2",
@@ -230,79 +227,6 @@ static int place_modules(struct boot_plan *plan, struct image_error *err)
 	return 0;
 }
 
-/* 3.6.7: the section headers, and room for the sections that no segment
- * brings: symbols and strings. Lazy: nothing is read unless the guest looks. */
-static int read_sections(struct boot_plan *plan)
-{
-	const struct image *image = plan->image;
-	size_t len = (size_t)image->shnum * image->shentsize;
-	struct pager_source file = source_file(image->path, image->fd);
-
-	if (!image->shnum)
-		return 0;
-	if (len > SECTIONS_MAX) {
-		boot_note(plan,
-			  "%s: %u section headers are too many to pass on",
-			  image->path, image->shnum);
-		return 0;
-	}
-	plan->sections = malloc(len);
-	if (!plan->sections)
-		return -ENOMEM;
-	if (file.read(file.ctx, plan->sections, len, image->shoff)) {
-		free(plan->sections);
-		plan->sections = NULL;
-	}
-	return 0;
-}
-
-static int place_section(struct boot_plan *plan, uint32_t type, uint64_t addr,
-			 uint64_t offset, uint64_t size, uint64_t *placed)
-{
-	const struct image *image = plan->image;
-	int rc;
-
-	*placed = 0;
-	if (addr || !size || type == SHT_NULL || type == SHT_NOBITS ||
-	    offset > image->size || size > image->size - offset)
-		return 0;
-	rc = boot_plan_place(plan, size, image_end(image), BELOW_4G, false,
-			     placed);
-	if (rc == -ENOSPC)
-		return 0; /* the guest does without */
-	return rc ? rc
-		  : boot_plan_extent(plan, *placed, size, &plan->image_source,
-				     offset);
-}
-
-static int place_sections(struct boot_plan *plan)
-{
-	const struct image *image = plan->image;
-	uint64_t placed;
-	int rc = 0;
-
-	for (uint32_t i = 0; plan->sections && !rc && i < image->shnum; i++) {
-		void *header = plan->sections + (size_t)i * image->shentsize;
-
-		if (image->class == 64) {
-			Elf64_Shdr *s = header;
-
-			rc = place_section(plan, s->sh_type, s->sh_addr,
-					   s->sh_offset, s->sh_size, &placed);
-			if (placed)
-				s->sh_addr = placed;
-		} else {
-			Elf32_Shdr *s = header;
-
-			rc = place_section(plan, s->sh_type, s->sh_addr,
-					   s->sh_offset, s->sh_size, &placed);
-			if (placed)
-				s->sh_addr = (uint32_t)placed;
-		}
-	}
-	return rc;
-}
-
 /* The information structure. */
 
 static struct mb2_params info_params(const struct boot_plan *plan)
@@ -463,7 +387,7 @@ static int make_plan(struct boot_plan *plan, struct image_error *err)
 	if (!rc)
 		rc = open_modules(plan, err);
 	if (!rc)
-		rc = read_sections(plan);
+		rc = boot_read_sections(plan);
 	if (!rc)
 		rc = place_info(plan, err);
 	if (!rc)
@@ -471,7 +395,7 @@ static int make_plan(struct boot_plan *plan, struct image_error *err)
 	if (!rc)
 		rc = place_modules(plan, err);
 	if (!rc)
-		rc = place_sections(plan);
+		rc = boot_place_sections(plan);
 	if (!rc)
 		rc = write_info(plan);
 	return rc ? rc : place_bios_data(plan);

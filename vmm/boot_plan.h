@@ -81,5 +81,10 @@ int boot_plan_place(struct boot_plan *plan, uint64_t len, gpa_t min, gpa_t max,
  * be absent, and does to the image what the header asks for. */
 int boot_multiboot2(struct boot_plan *plan, struct image_error *err);
 
+/* boot_sections.c: the section header table, if it is fit to be passed on; then,
+ * when everything else has its place, room for the sections' data. */
+int boot_read_sections(struct boot_plan *plan);
+int boot_place_sections(struct boot_plan *plan);
+
 /* boot_long.c: page tables for 64-bit entry, and the entry itself. */
 int boot_long_tables(struct boot_plan *plan, struct image_error *err);

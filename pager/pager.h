@@ -122,7 +122,8 @@ struct pager_stats {
 	uint64_t pages_present;
 };
 
-/* Any thread, any time after pager_arm. */
+/* Any thread, any time after pager_arm. A page may be seen by those who touch it
+ * a moment before it is counted; after pager_stop the account is exact. */
 void pager_stats(const struct pager *pager, struct pager_stats *stats);
 
 /*

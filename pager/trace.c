@@ -8,10 +8,12 @@
 #include "pager/trace.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NAMES_MAX 512
 
@@ -33,13 +35,21 @@ struct trace {
 int trace_create(struct trace **out, const char *path, uint64_t start_ns)
 {
 	struct trace *trace = calloc(1, sizeof(*trace));
+	int fd;
 
 	if (!trace)
 		return -ENOMEM;
-	trace->file = fopen(path, "we");
+	/* A FIFO that nobody reads is an error (ENXIO), not a wait. */
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK,
+		  0666);
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, O_WRONLY);
+	trace->file = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!trace->file) {
 		int error = errno;
 
+		if (fd >= 0)
+			close(fd);
 		free(trace);
 		return -error;
 	}

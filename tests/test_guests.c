@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/must.h"
 #include "tests/run.h"
@@ -240,6 +241,39 @@ START_TEST(module_that_is_no_file_is_refused)
 		    "/nonexistent: ");
 	run_is(VMM("-i", "/", must_built("guest.elf")), 125);
 	run_is(VMM("-i", "/dev/null", must_built("guest.elf")), 125);
+}
+END_TEST
+
+START_TEST(module_of_4_gib_is_refused)
+{
+	const char *path = must_file("huge");
+	struct run *run;
+
+	must_write_file(path, "", 0);
+	ck_assert_int_eq(truncate(path, 1LL << 32), 0);
+	run = VMM("-m", "8G", "-i", path, must_built("guest.elf"));
+	run_is(run, 125);
+	run_err_has(run, "less than 4 GiB");
+}
+END_TEST
+
+START_TEST(trace_never_overwrites_what_the_guest_is_made_of)
+{
+	const char *image = must_file("image"), *module = must_file("module");
+	struct run *run;
+	size_t len;
+	char *bytes;
+
+	must_copy_file(must_built("guest/hello.elf"), image);
+	must_write_file(module, "module", 6);
+	run = VMM("--trace", image, image);
+	run_is(run, 125);
+	run_err_has(run, "would be overwritten");
+	run_is(VMM("--trace", module, "-i", module, image), 125);
+	bytes = must_read_file(module, &len);
+	ck_assert_uint_eq(len, 6);
+	free(bytes);
+	run_is(VMM(image), 0);
 }
 END_TEST
 
@@ -555,6 +589,8 @@ static void fill_modules(TCase *tcase)
 	tcase_add_test(tcase, wrong_checksum_is_seen_by_the_guest);
 	tcase_add_test(tcase, module_that_does_not_fit_is_refused);
 	tcase_add_test(tcase, module_that_is_no_file_is_refused);
+	tcase_add_test(tcase, module_of_4_gib_is_refused);
+	tcase_add_test(tcase, trace_never_overwrites_what_the_guest_is_made_of);
 }
 
 static void fill_memory(TCase *tcase)

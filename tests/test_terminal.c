@@ -86,6 +86,16 @@ static void send_bus(struct run *run)
 	kill(run->pid, SIGBUS);
 }
 
+static void send_xcpu(struct run *run)
+{
+	kill(run->pid, SIGXCPU);
+}
+
+static void send_alarm(struct run *run)
+{
+	kill(run->pid, SIGALRM);
+}
+
 static void send_abort(struct run *run)
 {
 	kill(run->pid, SIGABRT);
@@ -118,6 +128,8 @@ static const struct {
 	{"spin.elf", "-c", "1", "for ever", send_segv, 128 + SIGSEGV},
 	{"echo.elf", "-c", "1", "q ends", send_bus, 128 + SIGBUS},
 	{"echo.elf", "-c", "2", "q ends", send_abort, 128 + SIGABRT},
+	{"spin.elf", "-c", "1", "for ever", send_xcpu, 128 + SIGXCPU},
+	{"echo.elf", "-c", "1", "q ends", send_alarm, 128 + SIGALRM},
 };
 
 /* Copies: one of them is spoiled. */

@@ -168,6 +168,11 @@ static int open_module(struct boot_plan *plan, size_t i,
 		return boot_error(err, -EINVAL,
 				  "%s: the module is not a regular file",
 				  option->path);
+	if ((uint64_t)st.st_size >= BELOW_4G)
+		return boot_error(err, -EINVAL,
+				  "%s: the module has 0x%llx bytes; multiboot2 "
+				  "can tell of less than 4 GiB",
+				  option->path, (unsigned long long)st.st_size);
 	m->len = (uint64_t)st.st_size;
 	m->source = source_file(option->path, m->fd);
 	plan->info_modules[i].len = m->len;

@@ -153,6 +153,9 @@ static void put_registers(struct text *t, struct exit_env *env,
 	    r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8, r.r9,
 	    r.r10, r.r11, r.r12, r.r13, r.r14, r.r15, s.cr0, s.cr2, s.cr3,
 	    s.cr4, s.efer);
+	if (!memory_covered(env->memory))
+		put(t, "\n  RAM beyond the first GiB was never touched: see "
+		       "CAVEATS in vmm(1)");
 	put_fault(t, vcpu, s.cr2);
 	put_code(t, env, vcpu, code_address(&r, &s));
 }

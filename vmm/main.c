@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -74,7 +75,7 @@ static int load_image(struct session *s)
 
 	if (rc)
 		return fail(rc == -ENOENT || rc == -EACCES ? STATUS_NO_IMAGE
-			    : rc == -ENOEXEC		   ? STATUS_BAD_IMAGE
+			    : rc == -ENOEXEC || rc == -EIO ? STATUS_BAD_IMAGE
 							   : STATUS_HOST,
 			    err.text);
 	if (s->image->bad_notes && o->verbose)
@@ -115,6 +116,28 @@ static void on_pager_event(void *ctx, const struct pager_event *event)
 	trace_event(s->trace, event);
 }
 
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Would the trace overwrite what the guest is made of? */
+static bool trace_is_input(const struct session *s)
+{
+	const struct options *o = &s->options;
+	struct stat trace, input;
+
+	if (stat(o->trace, &trace))
+		return false;
+	if (!fstat(s->image->fd, &input) && same_file(&trace, &input))
+		return true;
+	for (size_t i = 0; i < o->nr_modules; i++)
+		if (!stat(o->modules[i].path, &input) &&
+		    same_file(&trace, &input))
+			return true;
+	return false;
+}
+
 static int make_pager(struct session *s)
 {
 	const struct options *o = &s->options;
@@ -141,6 +164,13 @@ static int make_pager(struct session *s)
 		return fail(STATUS_HOST, strerror(-rc));
 	if (!o->trace)
 		return 0;
+	if (trace_is_input(s)) {
+		fprintf(stderr,
+			"vmm: --trace %s: is the image or a module, which "
+			"would be overwritten; choose another file\n",
+			o->trace);
+		return STATUS_HOST;
+	}
 	rc = trace_create(&s->trace, o->trace, s->timeline.at[PHASE_PROCESS]);
 	if (rc) {
 		fprintf(stderr, "vmm: --trace %s: %s\n", o->trace,
@@ -177,7 +207,7 @@ static int make_vm(struct session *s)
 	return 0;
 }
 
-/* A fatal signal of our own must not leave the terminal raw. */
+/* A signal that kills must not leave the terminal raw. */
 static void on_fatal(int signal_number)
 {
 	console_restore();
@@ -187,14 +217,24 @@ static void on_fatal(int signal_number)
 
 static void catch_signals(void)
 {
-	static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+	/* Those whose default is death, but for the ones of events.c, SIGKILL,
+	 * and SIGUSR1, which is vcpu.c's. */
+	static const int fatal[] = {
+		SIGSEGV,   SIGBUS,  SIGILL,    SIGFPE,	SIGABRT, SIGSYS,
+		SIGTRAP,   SIGXCPU, SIGXFSZ,   SIGALRM, SIGPROF, SIGPOLL,
+		SIGVTALRM, SIGUSR2, SIGSTKFLT, SIGPWR,
+	};
 	struct sigaction action = {
 		.sa_handler = on_fatal,
 		.sa_flags = SA_RESETHAND | SA_NODEFER,
 	};
+	struct sigaction old;
 
+	/* One that whoever started us wants ignored stays so. */
 	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++)
-		sigaction(fatal[i], &action, NULL);
+		if (!sigaction(fatal[i], NULL, &old) &&
+		    old.sa_handler == SIG_DFL)
+			sigaction(fatal[i], &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -239,17 +279,17 @@ static int settle(struct session *s, int status)
 	return STATUS_PAGER;
 }
 
-/* Somebody who does not read the trace (a FIFO) must not hold us for ever, and
- * from here on signals end us at once. */
-static void end_trace(struct session *s)
+/* Waits for the pager's thread. Somebody who does not read the trace (a FIFO),
+ * or a slow source, must not hold us for ever; and from here on signals end us
+ * at once. */
+static bool end_pager(struct session *s)
 {
 	struct timespec until;
 
 	sigprocmask(SIG_UNBLOCK, &s->events.signals, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += 2;
-	if (!pager_stop(s->pager, &until) || trace_destroy(s->trace))
-		say("the trace could not be written whole");
+	return pager_stop(s->pager, &until);
 }
 
 /* From the first instruction to the last. */
@@ -277,10 +317,11 @@ static int run(struct session *s)
 	if (s->stop.reason[0] && (!s->options.quiet || is_error(status)))
 		say(s->stop.reason);
 	status = settle(s, status);
+	/* Nothing is left behind that the guest did not wait for. */
+	if (s->trace || s->options.stats != STATS_NONE)
+		stopped = end_pager(s) && stopped;
 	report(s, status);
-	if (s->trace && stopped)
-		end_trace(s);
-	else if (s->trace)
+	if (s->trace && (!stopped || trace_destroy(s->trace)))
 		say("the trace could not be written whole");
 	return status;
 }
@@ -341,7 +382,8 @@ int main(int argc, char *argv[])
 	}
 	console_restore();
 	if (fflush(stdout) && !status)
-		status = STATUS_HOST;
+		status = fail(STATUS_HOST, "standard output: cannot be "
+					   "written");
 	/*
 	 * The process's end frees everything else, faster than we could. After
 	 * a failure of the pager it is also the only way: KVM's own workers may

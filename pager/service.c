@@ -211,23 +211,27 @@ static uint64_t present(const struct visit *v, gpa_t gpa, gpa_t end)
 
 /*
  * A fault that belongs to no stream may still be one of many in a small area:
- * where more than a quarter of the aligned 64 or 16 pages around it is there,
- * the rest comes too. Scattered touches of a whole area then cost some 13
- * faults per 64 pages, and touches of one page in sixteen stay lone faults.
+ * where more than 8 of the aligned 64 pages around it are there, or more than 4
+ * of 16, the rest comes too. A lone fault costs about as much as copying 16
+ * pages, so scattered touches of a whole area are cut short early, while touches
+ * of one page in sixteen stay lone faults.
  */
 static int bring_neighbourhood(struct visit *v, gpa_t gpa)
 {
+	static const struct {
+		uint64_t pages, enough;
+	} areas[] = {{WINDOW_MAX, 8}, {16, 4}};
 	gpa_t low = v->region->gpa;
 	gpa_t high = low + (v->region->pages << PAGE_SHIFT);
 
-	for (uint64_t size = WINDOW_MAX; size >= 16; size /= 4) {
-		gpa_t at = gpa & ~(size * PAGE_SIZE - 1);
-		gpa_t end = at + size * PAGE_SIZE;
+	for (size_t i = 0; i < sizeof(areas) / sizeof(*areas); i++) {
+		gpa_t at = gpa & ~(areas[i].pages * PAGE_SIZE - 1);
+		gpa_t end = at + areas[i].pages * PAGE_SIZE;
 
 		at = at > low ? at : low;
 		end = end < high ? end : high;
-		if (size > v->service->windows.max ||
-		    present(v, at, end) * 4 <= size)
+		if (areas[i].pages > v->service->windows.max ||
+		    present(v, at, end) <= areas[i].enough)
 			continue;
 		while (at < end) {
 			int rc = bring(v, at, (end - at) >> PAGE_SHIFT);

@@ -153,10 +153,11 @@ static void set_route(void *ctx, unsigned pin, bool active, uint64_t addr,
 		      uint32_t data)
 {
 	struct vm *vm = ctx;
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entries[IOAPIC_PINS];
-	} table = {0};
+	/* A header with a flexible array behind it. */
+	_Alignas(struct kvm_irq_routing) uint8_t
+		buf[sizeof(struct kvm_irq_routing) +
+		    IOAPIC_PINS * sizeof(struct kvm_irq_routing_entry)] = {0};
+	struct kvm_irq_routing *table = (void *)buf;
 
 	pthread_mutex_lock(&vm->routes_lock);
 	vm->routes[pin] = (struct kvm_irq_routing_entry){
@@ -171,8 +172,8 @@ static void set_route(void *ctx, unsigned pin, bool active, uint64_t addr,
 	};
 	for (unsigned i = 0; i < IOAPIC_PINS; i++)
 		if (vm->routes[i].type)
-			table.entries[table.head.nr++] = vm->routes[i];
-	if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, &table))
+			table->entries[table->nr++] = vm->routes[i];
+	if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, table))
 		stop_request(vm->config.stop, STATUS_HOST,
 			     "KVM_SET_GSI_ROUTING: %s", strerror(errno));
 	pthread_mutex_unlock(&vm->routes_lock);

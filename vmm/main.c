@@ -233,7 +233,7 @@ static void catch_signals(void)
 	/* One that whoever started us wants ignored stays so. */
 	for (size_t i = 0; i < sizeof(fatal) / sizeof(*fatal); i++)
 		if (!sigaction(fatal[i], NULL, &old) &&
-		    old.sa_handler == SIG_DFL)
+		    old.sa_handler != SIG_IGN)
 			sigaction(fatal[i], &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two machines, and where the parts stand that firmware tables (acpi.h) tell
+ * the guest of and devices claim: one place for both sides.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "guest/abi.h"
+
+enum machine {
+	MACHINE_PC,	/* PIC, IOAPIC, PIT, RTC, i8042 ...: what a PC has */
+	MACHINE_MINIMAL /* local APICs, an IOAPIC, a serial port: see vm.c */
+};
+
+#define MACHINE_LAPIC_BASE 0xfee00000u
+
+/*
+ * Power management, ACPI 6.4, 4.8.3 (pc: fixed hardware) and 4.8.3.7
+ * (minimal: hardware-reduced). The sleep control register is the high byte of
+ * PM1 control, whose fields SLP_TYP and SLP_EN are the same bits: one device
+ * serves both. Address and sleep type 0 are QEMU's, so that 0x2000 written to
+ * 0x604 turns this machine off, too.
+ */
+#define MACHINE_PORT_PM1_EVENT	   0x600u /* 4 bytes; pc */
+#define MACHINE_PORT_PM1_CONTROL   0x604u /* 2 bytes */
+#define MACHINE_PORT_SLEEP_CONTROL 0x605u /* 1 byte */
+#define MACHINE_PORT_SLEEP_STATUS  0x606u /* 1 byte */
+#define MACHINE_PORT_PM_TIMER	   0x608u /* 4 bytes, 3.579545 MHz; pc */
+#define MACHINE_SLEEP_TYPE_S5	   0u
+
+/* Writing MACHINE_RESET_VALUE to it resets (the reset register of a PCI
+ * chipset), on both machines. */
+#define MACHINE_PORT_RESET  0xcf9u
+#define MACHINE_RESET_VALUE 0x06u
+
+/* Global interrupts. On the pc the timer's ISA interrupt 0 arrives at pin 2. */
+#define MACHINE_GSI_TIMER 2u
+#define MACHINE_GSI_SCI	  9u /* ACPI; active high, level; pc */

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -80,15 +81,18 @@ static int next_faults(struct pager *pager, struct uffd_fault *faults,
 		{.fd = pager->uffd, .events = POLLIN},
 		{.fd = pager->quit, .events = POLLIN},
 	};
-	uint64_t until = now_ns() + SPIN_NS;
+	uint64_t since = 0, now;
 	int n;
 
 	do {
+		/* Whoever got a page may want the next one at once. */
+		sched_yield();
 		n = uffd_read(pager->uffd, faults, max);
 		if (n)
 			return n;
-		sched_yield();
-	} while (now_ns() < until);
+		now = now_ns();
+		since = since ? since : now;
+	} while (now - since < SPIN_NS);
 	if (poll(fds, 2, -1) < 0 && errno != EINTR)
 		return -errno;
 	return fds[1].revents ? -ECANCELED : 0;
@@ -266,10 +270,15 @@ static int arm_uffd(struct pager *pager)
 	for (size_t i = 0; !rc && i < pager->loader.nr_regions; i++) {
 		const struct region *r = &pager->loader.regions[i];
 
-		rc = uffd_register(pager->uffd,
-				   pager_memory_at(pager->memory,
-						   pager->nr_memory, r->gpa),
-				   r->pages * PAGE_SIZE);
+		void *hva = pager_memory_at(pager->memory, pager->nr_memory,
+					    r->gpa);
+		uint64_t len = r->pages * PAGE_SIZE;
+
+		/* Else the kernel clears a huge page at each first fault of 2
+		 * MiB, only to find that userfaultfd wants to know. Kernels
+		 * without huge pages refuse. */
+		madvise(hva, len, MADV_NOHUGEPAGE);
+		rc = uffd_register(pager->uffd, hva, len);
 	}
 	if (rc || !pager->loader.pages)
 		return rc;

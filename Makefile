@@ -48,15 +48,15 @@ CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 PAGER := failure image_check image_kind image_open loader page pager prepare \
 	service source trace uffd window pt/pt pt/x86
-VMM := boot_long boot_multiboot2 boot_plan boot_sections bus console cpuid \
-	events exit gate insn ioapic memmap memory multiboot2_header \
-	multiboot2_info options report stop uart vcpu vm
+VMM := acpi acpi_dsdt aml blob boot_long boot_multiboot2 boot_plan boot_sections \
+	bus console cpuid events exit firmware gate insn ioapic memmap memory \
+	mptable multiboot2_header multiboot2_info options report stop uart vcpu vm
 UNIT := unit must elf_writer image_help test_image test_image_field test_image_file \
 	test_image_ram test_loader \
 	test_page test_window test_pager test_trace test_pt test_bus test_uart \
 	test_ioapic test_console test_cpuid test_memmap test_multiboot2 \
 	test_options test_gate test_memory test_boot test_stop \
-	test_insn
+	test_insn test_aml test_firmware
 KVM_TESTS := kvm must test_vm test_race
 E2E := e2e must run elf_writer test_cli test_guests test_failures \
 	test_terminal test_kernels
@@ -235,6 +235,7 @@ $(BUILD)/tests/e2e: $(E2E:%=$(BUILD)/obj/tests/%.o)
 LACKS := $(strip \
 	$(shell test -r /dev/kvm -a -w /dev/kvm || echo kvm) \
 	$(shell test "$$(id -u)" = 0 || echo root) \
+	$(shell command -v iasl >/dev/null || echo iasl) \
 	$(shell test "$$(id -u)" = 0 -o -w /dev/userfaultfd -o \
 		"$$(cat /proc/sys/vm/unprivileged_userfaultfd 2>&1)" = 1 || echo uffd))
 export FAULTLINE_MAY_SKIP ?= $(LACKS)

@@ -10,7 +10,7 @@
 set -eu
 
 base='gcc make libc6-dev linux-libc-dev pkg-config libelf-dev zlib1g-dev'
-base="$base check gzip clang-format mandoc"
+base="$base check gzip clang-format mandoc acpica-tools"
 bench='gnuplot-nox qemu-system-x86'
 dev='clang shellcheck'
 

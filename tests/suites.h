@@ -28,6 +28,8 @@ Suite *memory_suite(void);
 Suite *boot_suite(void);
 Suite *stop_suite(void);
 Suite *insn_suite(void);
+Suite *aml_suite(void);
+Suite *firmware_suite(void);
 
 /* With KVM, in the test process (tests/kvm.h). */
 Suite *vm_suite(void);

@@ -8,11 +8,12 @@
 #include <stdlib.h>
 
 static Suite *(*const suites[])(void) = {
-	image_suite,  loader_suite, page_suite,	      window_suite,
-	pager_suite,  trace_suite,  pt_suite,	      bus_suite,
-	uart_suite,   ioapic_suite, console_suite,    cpuid_suite,
-	memmap_suite, boot_suite,   multiboot2_suite, options_suite,
-	gate_suite,   memory_suite, stop_suite,	      insn_suite,
+	image_suite,  loader_suite,   page_suite,	window_suite,
+	pager_suite,  trace_suite,    pt_suite,		bus_suite,
+	uart_suite,   ioapic_suite,   console_suite,	cpuid_suite,
+	memmap_suite, boot_suite,     multiboot2_suite, options_suite,
+	gate_suite,   memory_suite,   stop_suite,	insn_suite,
+	aml_suite,    firmware_suite,
 };
 
 int main(void)

@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pager/clock.h"
 #include "pager/failure.h"
 #include "pager/prepare.h"
 #include "pager/service.h"
@@ -64,14 +65,6 @@ const char *pager_failure(const struct pager *pager)
 
 /* The handler. */
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 /* Waits for faults: looking for a moment, then asleep. 0: none, look again;
  * -ECANCELED: somebody wants the handler to end. */
 static int next_faults(struct pager *pager, struct uffd_fault *faults,
@@ -90,7 +83,7 @@ static int next_faults(struct pager *pager, struct uffd_fault *faults,
 		n = uffd_read(pager->uffd, faults, max);
 		if (n)
 			return n;
-		now = now_ns();
+		now = clock_ns();
 		since = since ? since : now;
 	} while (now - since < SPIN_NS);
 	if (poll(fds, 2, -1) < 0 && errno != EINTR)

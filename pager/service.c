@@ -16,20 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
+#include "pager/clock.h"
 
 /* Time for traces alone: nobody else pays for the clock. */
 static uint64_t event_ns(const struct service *service)
 {
-	return service->on_event ? now_ns() : 0;
+	return service->on_event ? clock_ns() : 0;
 }
 
 static void *to_hva(const struct service *service, gpa_t gpa)

@@ -750,6 +750,41 @@ static void want_ordinary_memory(gpa_t gpa)
 	ck_assert_uint_eq(touch(gpa), 0);
 }
 
+/* Does /proc/self/smaps show the flag for the mapping that starts at hva? */
+static bool has_flag(const void *hva, const char *flag)
+{
+	FILE *f = fopen("/proc/self/smaps", "re");
+	char line[512], start[32];
+	bool here = false, found = false;
+
+	ck_assert_ptr_nonnull(f);
+	snprintf(start, sizeof(start), "%lx-", (unsigned long)hva);
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, start, strlen(start)))
+			here = true;
+		if (strncmp(line, "VmFlags:", 8))
+			continue;
+		if (here)
+			found = strstr(line, flag);
+		here = false;
+	}
+	fclose(f);
+	return found;
+}
+
+/* The kernel would clear a huge page before it asks who brings the page. */
+START_TEST(armed_memory_takes_no_huge_pages)
+{
+	rig_init(PAGER_UFFD, 1);
+	rig_add(LOW, 40 * PAGE_SIZE, 0);
+	rig_arm();
+	ck_assert(has_flag(at(LOW), " nh"));
+	ck_assert(!has_flag(at(LOW + 40 * PAGE_SIZE), " nh"));
+	rig_check();
+	rig_fini();
+}
+END_TEST
+
 START_TEST(handler_ends_and_memory_is_ordinary_when_all_pages_came)
 {
 	int before = count_threads();
@@ -1401,6 +1436,7 @@ static void fill_paging(TCase *tc)
 	tcase_add_test(
 		tc,
 		load_that_reaches_the_end_of_the_address_space_brings_its_pages);
+	tcase_add_test(tc, armed_memory_takes_no_huge_pages);
 	tcase_add_test(tc,
 		       handler_ends_and_memory_is_ordinary_when_all_pages_came);
 	tcase_add_test(tc, handler_ends_when_the_last_page_came_by_a_load);

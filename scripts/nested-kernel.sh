@@ -1,0 +1,131 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# nested-kernel.sh DIR: puts Debian's stock kernel into DIR, for scripts/with-kvm:
+#
+#	vmlinux		the kernel, uncompressed: QEMU enters it by PVH, and
+#			nothing unpacks itself on an emulated processor
+#	base.cpio	initramfs without /init: busybox, and the modules named
+#			below with those they need, numbered in loading order
+#	busybox		the same busybox
+#	VERSION		package and version of both; comes last
+#	KEY		of which edition of this script
+#
+# Does nothing when DIR is complete. Everything comes out of Debian packages
+# (scripts/package.sh); nothing is installed.
+set -eu
+LC_ALL=C
+export LC_ALL
+
+modules='virtio_pci virtio_console 9pnet_virtio 9p overlay kvm-amd'
+
+die() {
+	echo "nested-kernel: $*" >&2
+	exit 1
+}
+
+if [ $# -ne 1 ] || [ -z "$1" ]; then
+	echo 'usage: nested-kernel.sh DIR' >&2
+	exit 2
+fi
+case $1 in
+/*) dir=$1 ;;
+*) dir=./$1 ;;
+esac
+package_sh=$(dirname "$0")/package.sh
+
+command -v xz >/dev/null || die "xz is missing (Debian: xz-utils)"
+key=$(cksum <"$0")
+if [ -s "$dir/VERSION" ] && [ "$(cat "$dir/KEY")" = "$key" ]; then
+	exit 0
+fi
+
+mkdir -p "$dir" || die "cannot make $dir"
+dir=$(cd "$dir" && pwd)
+# Inside DIR, so that mv is a rename.
+tmp=$(mktemp -d "$dir/.kernel.XXXXXX") || die "cannot write to $dir"
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# linux-image-amd64 is the name that stays; it depends on the kernel of the day.
+kernel_package() {
+	apt-cache depends linux-image-amd64 2>/dev/null |
+		sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\).*/\1/p'
+}
+
+unpack() { # package folder
+	"$package_sh" "$1" "$tmp/$2" >"$tmp/version" 2>"$tmp/log" || {
+		cat "$tmp/log" >&2
+		die "no $1"
+	}
+}
+
+# number OFFSET SIZE: a little-endian number of the bzImage.
+number() {
+	od -An -tu"$2" -j"$1" -N"$2" "$bzimage" | tr -d ' '
+}
+
+# Documentation/x86/boot.rst: setup_sects, payload_offset, payload_length. The
+# payload's last four bytes are its size when unpacked.
+unpack_kernel() {
+	offset=$((($(number 497 1) + 1) * 512 + $(number 584 4)))
+	length=$(($(number 588 4) - 4))
+	tail -c +$((offset + 1)) "$bzimage" | head -c "$length" |
+		xz -dc >"$tmp/vmlinux" ||
+		die "$bzimage: the payload is not compressed with xz"
+	[ "$(head -c 4 "$tmp/vmlinux" | tail -c 3)" = ELF ] ||
+		die "$bzimage: no ELF file inside"
+}
+
+# add MODULE: after those it depends on. A module spells _ in its dependencies
+# what may be - in its file's name.
+added=
+add() {
+	case " $added " in
+	*" $1 "*) return ;;
+	esac
+	added="$added $1"
+	for dependency in $(needs "$1"); do
+		add "$dependency"
+	done
+	count=$((count + 1))
+	cp "$(file_of "$1")" "$tmp/root/modules/$(printf %02d $count)-$1.ko"
+}
+file_of() {
+	find "$tmp/linux/lib/modules" -name "$(echo "$1" | tr _ '?').ko"
+}
+needs() {
+	[ -f "$(file_of "$1")" ] || die "$package has no module $1"
+	tr '\0' '\n' <"$(file_of "$1")" | sed -n 's/^depends=//p' | tr , ' '
+}
+
+package=$(kernel_package)
+if [ -z "$package" ] && [ "$(id -u)" -eq 0 ] && apt-get update -q >&2; then
+	package=$(kernel_package)
+fi
+[ -n "$package" ] || die "apt does not know the package linux-image-amd64: run" \
+	"'apt-get update' as root, and see that the sources name Debian 12"
+echo "nested-kernel: fetching $package, about 70 MB, once" >&2
+unpack "$package" linux
+version=$(cat "$tmp/version")
+unpack busybox-static busybox
+busybox=$tmp/busybox/bin/busybox
+bzimage=$tmp/linux/boot/vmlinuz-${package#linux-image-}
+unpack_kernel
+
+mkdir -p "$tmp/root/bin" "$tmp/root/modules"
+cp "$busybox" "$tmp/root/bin"
+count=0
+for module in $modules; do
+	add "$module"
+done
+(cd "$tmp/root" && find . | sort | "$busybox" cpio -o -H newc) \
+	>"$tmp/base.cpio" 2>/dev/null || die 'cannot write base.cpio'
+
+rm -f "$dir/VERSION"
+mv -f "$tmp/vmlinux" "$tmp/base.cpio" "$busybox" "$dir"
+echo "$key" >"$dir/KEY"
+echo "$package $version" >"$tmp/VERSION"
+mv -f "$tmp/VERSION" "$dir"

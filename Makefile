@@ -46,11 +46,14 @@ OWN_LDFLAGS := -pthread $(SANITIZER_FLAGS) $(if $(STATIC),-static)
 LIBS := $(shell pkg-config $(if $(STATIC),--static) --libs libelf 2>/dev/null || echo -lelf -lz)
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
-PAGER := failure image_check image_kind image_open loader page pager prepare \
+PAGER := failure image_check image_kind image_note image_open loader page pager prepare \
 	service source trace uffd window pt/pt pt/x86
-VMM := acpi acpi_dsdt aml blob boot_long boot_multiboot2 boot_plan boot_sections \
-	bus console cpuid events exit firmware gate insn ioapic memmap memory \
-	mptable multiboot2_header multiboot2_info options report stop uart vcpu vm
+VMM := acpi acpi_dsdt aml blob boot_firmware boot_image boot_info boot_long \
+	boot_modules boot_multiboot boot_multiboot2 boot_place boot_plan boot_pvh \
+	boot_sections bus console cpuid events exit firmware gate insn ioapic \
+	memmap memory mptable multiboot2_header multiboot2_info \
+	multiboot_address multiboot_header multiboot_info options pvh_info report \
+	stop uart vcpu vm
 UNIT := unit must elf_writer image_help test_image test_image_field test_image_file \
 	test_image_ram test_loader \
 	test_page test_window test_pager test_trace test_pt test_bus test_uart \
@@ -262,9 +265,11 @@ check-e2e: $(BUILD)/tests/e2e $(BUILD)/vmm guests ## tests of the built program
 # build/.
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang
-FUZZERS := fuzz_image fuzz_multiboot2
-FUZZ_SOURCES_fuzz_image := pager/image_open.c pager/image_check.c pager/image_kind.c
-FUZZ_SOURCES_fuzz_multiboot2 := vmm/multiboot2_header.c
+FUZZERS := fuzz_image fuzz_multiboot fuzz_multiboot2
+FUZZ_SOURCES_fuzz_image := pager/image_open.c pager/image_check.c pager/image_kind.c \
+	pager/image_note.c pager/source.c
+FUZZ_SOURCES_fuzz_multiboot := vmm/multiboot_header.c vmm/multiboot_address.c
+FUZZ_SOURCES_fuzz_multiboot2 := vmm/multiboot2_header.c vmm/multiboot_address.c
 
 $(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/%.c FORCE
 	@mkdir -p $(@D)

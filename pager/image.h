@@ -20,6 +20,8 @@
  * PN_XNUM (gABI 4) has a use. The table is read in pieces, never as a whole.
  */
 #define IMAGE_MAX_PHDRS 131072u
+/* PT_NOTEs that are looked at. Linkers make one for each alignment. */
+#define IMAGE_MAX_NOTES 8u
 
 /* One PT_LOAD with p_memsz > 0. Bytes past filesz are zero. */
 struct image_segment {
@@ -30,6 +32,11 @@ struct image_segment {
 	gpa_t paddr;	 /* p_paddr */
 	uint64_t filesz; /* p_filesz <= memsz */
 	uint64_t memsz;	 /* p_memsz > 0 */
+};
+
+/* A PT_NOTE, by its place in the file. */
+struct image_notes {
+	uint64_t offset, len;
 };
 
 struct image {
@@ -50,7 +57,10 @@ struct image {
 	 */
 	uint64_t shoff;
 	uint32_t shnum, shentsize, shstrndx;
-	/* PT_NOTE that does not lie inside the file: ignored, counted. */
+	/* The first IMAGE_MAX_NOTES PT_NOTEs that are not empty; those that do
+	 * not lie inside the file are counted instead. */
+	struct image_notes notes[IMAGE_MAX_NOTES];
+	unsigned nr_notes;
 	unsigned bad_notes;
 };
 
@@ -108,3 +118,12 @@ const struct image_segment *image_segment_at(const struct image *image,
 
 /* End of the highest segment. */
 gpa_t image_end(const struct image *image);
+
+/*
+ * The first note of a name and type in a PT_NOTE (its first 64 KiB). Copies as
+ * much of its content as fits room, and says how much there is. 0; -ENOENT: none,
+ * which is also what a table of notes that makes no sense comes to; -ENOMEM, or
+ * -errno of reading the file.
+ */
+int image_find_note(const struct image *image, const char *name, uint32_t type,
+		    void *desc, size_t room, size_t *desc_len);

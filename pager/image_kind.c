@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define PLAIN_PATH 100
+
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
 #define bad(image, err, ...) \
@@ -107,6 +109,8 @@ struct kind {
 	uint8_t len;
 	const char *magic;
 	const char *text;
+	const char *unpack; /* the command; NULL: it is not compressed */
+	const char *suffix; /* of its files */
 };
 
 #define MAGIC(bytes) .len = sizeof(bytes) - 1, .magic = (bytes)
@@ -119,24 +123,21 @@ static const struct kind kinds[] = {
 	 .text = "a Linux bzImage (HdrS at 0x202), not ELF; get the vmlinux in "
 		 "it: the kernel's scripts/extract-vmlinux FILE > vmlinux"},
 	{MAGIC("#!"), .text = "a script (#!), not ELF; give the kernel itself"},
-	{MAGIC("\x1f\x8b"), .text = "compressed (gzip), not ELF; unpack it: "
-				    "gunzip -c FILE > FILE.elf"},
+	{MAGIC("\x1f\x8b"), .text = "gzip", .unpack = "gunzip -c",
+	 .suffix = ".gz"},
 	{MAGIC("\xfd"
 	       "7zXZ\0"),
-	 .text = "compressed (xz), not ELF; unpack it: xz -dc FILE > FILE.elf"},
-	{MAGIC("\x28\xb5\x2f\xfd"),
-	 .text = "compressed (zstd), not ELF; unpack it: "
-		 "zstd -dc FILE > FILE.elf"},
-	{MAGIC("BZh"), .text = "compressed (bzip2), not ELF; unpack it: "
-			       "bunzip2 -c FILE > FILE.elf"},
-	{MAGIC("\x04\x22\x4d\x18"),
-	 .text = "compressed (lz4), not ELF; unpack it: "
-		 "lz4 -dc FILE > FILE.elf"},
-	{MAGIC("\x02\x21\x4c\x18"),
-	 .text = "compressed (lz4), not ELF; unpack it: "
-		 "lz4 -dc FILE > FILE.elf"},
-	{MAGIC("\x5d\0\0"), .text = "compressed (lzma), not ELF; unpack it: "
-				    "lzma -dc FILE > FILE.elf"},
+	 .text = "xz", .unpack = "xz -dc", .suffix = ".xz"},
+	{MAGIC("\x28\xb5\x2f\xfd"), .text = "zstd", .unpack = "zstd -dc",
+	 .suffix = ".zst"},
+	{MAGIC("BZh"), .text = "bzip2", .unpack = "bunzip2 -c",
+	 .suffix = ".bz2"},
+	{MAGIC("\x04\x22\x4d\x18"), .text = "lz4", .unpack = "lz4 -dc",
+	 .suffix = ".lz4"},
+	{MAGIC("\x02\x21\x4c\x18"), .text = "lz4", .unpack = "lz4 -dc",
+	 .suffix = ".lz4"},
+	{MAGIC("\x5d\0\0"), .text = "lzma", .unpack = "lzma -dc",
+	 .suffix = ".lzma"},
 	{MAGIC("!<arch>\n"),
 	 .text = "a static library (ar), not ELF; link it into a kernel"},
 	{MAGIC("BC\xc0\xde"),
@@ -159,17 +160,58 @@ static const struct kind kinds[] = {
 		 "give the kernel that is in it"},
 };
 
-static const char *kind_of(const unsigned char *head, size_t len)
+static const struct kind *kind_of(const unsigned char *head, size_t len)
 {
 	for (size_t i = 0; i < NR(kinds); i++) {
 		const struct kind *kind = &kinds[i];
 
 		if (len >= (size_t)kind->offset + kind->len &&
 		    !memcmp(head + kind->offset, kind->magic, kind->len))
-			return kind->text;
+			return kind;
 	}
-	return "not an ELF file (does not start with 7f 45 4c 46); "
-	       "give a kernel linked as ELF";
+	return NULL;
+}
+
+/* Can a shell's command line have it as it is, in a message of limited room? */
+static bool is_plain(const char *path)
+{
+	return strlen(path) <= PLAIN_PATH &&
+	       !path[strspn(path, "abcdefghijklmnopqrstuvwxyz"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "0123456789_./+:@%-")];
+}
+
+/* The command writes to the current directory: the kernel's may be /boot. */
+static int is_compressed(const struct image *image, const struct kind *kind,
+			 struct image_error *err)
+{
+	const char *path = is_plain(image->path) ? image->path : "FILE";
+	const char *slash = strrchr(path, '/');
+	const char *name = slash && slash[1] ? slash + 1 : path;
+	size_t len = strlen(name), suffix = strlen(kind->suffix);
+	const char *elf = ".elf";
+
+	if (len > suffix && !strcmp(name + len - suffix, kind->suffix)) {
+		len -= suffix;
+		if (len > 4 && !memcmp(name + len - 4, elf, 4))
+			elf = ""; /* x.elf.gz */
+	}
+	return bad(image, err,
+		   "compressed (%s), not ELF; unpack it: %s %s > %.*s%s",
+		   kind->text, kind->unpack, path, (int)len, name, elf);
+}
+
+static int not_elf(const struct image *image, const unsigned char *head,
+		   size_t len, struct image_error *err)
+{
+	const struct kind *kind = kind_of(head, len);
+
+	if (kind && kind->unpack)
+		return is_compressed(image, kind, err);
+	return bad(image, err, "%s",
+		   kind ? kind->text
+			: "not an ELF file (does not start with 7f 45 4c 46); "
+			  "give a kernel linked as ELF");
 }
 
 static const char *machine_name(unsigned machine)
@@ -223,7 +265,7 @@ int image_check_ident(const struct image *image, const unsigned char *head,
 	unsigned bits;
 
 	if (len < SELFMAG || memcmp(ident, ELFMAG, SELFMAG))
-		return bad(image, err, "%s", kind_of(head, len));
+		return not_elf(image, head, len, err);
 	if (len < EI_NIDENT)
 		return bad(image, err,
 			   "%zu bytes long, too short for an ELF header: "

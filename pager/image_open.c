@@ -304,14 +304,22 @@ static int take_load(struct parse *p, uint32_t index, const GElf_Phdr *phdr)
 	return add_segment(p, &segment);
 }
 
+static void take_notes(struct image *image, const GElf_Phdr *phdr)
+{
+	if (!image_has_bytes(image, phdr->p_offset, phdr->p_filesz))
+		image->bad_notes++;
+	else if (phdr->p_filesz && image->nr_notes < IMAGE_MAX_NOTES)
+		image->notes[image->nr_notes++] =
+			(struct image_notes){phdr->p_offset, phdr->p_filesz};
+}
+
 static int take_phdr(struct parse *p, uint32_t index, const GElf_Phdr *phdr)
 {
 	switch (phdr->p_type) {
 	case PT_LOAD:
 		return take_load(p, index, phdr);
 	case PT_NOTE:
-		if (!image_has_bytes(p->image, phdr->p_offset, phdr->p_filesz))
-			p->image->bad_notes++;
+		take_notes(p->image, phdr);
 		return 0;
 	case PT_INTERP:
 		/* FreeBSD's kernel, ET_EXEC, has one too. */

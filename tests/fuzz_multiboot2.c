@@ -8,7 +8,7 @@
  * vmm/multiboot2.h, and every refusal must be one line.
  *
  * clang -g -O1 -fsanitize=fuzzer,address,undefined -I. \
- *	tests/fuzz_multiboot2.c vmm/multiboot2_header.c
+ *	tests/fuzz_multiboot2.c vmm/multiboot2_header.c vmm/multiboot_address.c
  */
 #include "vmm/multiboot2.h"
 
@@ -41,6 +41,7 @@ static void repair_checksums(uint8_t *bytes, size_t size)
 
 static void check_accepted(const struct mb2_header *header, size_t size)
 {
+	const struct multiboot_address *a = &header->address;
 	size_t searched = size < MB2_SEARCH ? size : MB2_SEARCH;
 
 	must(header->offset % 8 == 0 && header->length >= 24);
@@ -52,13 +53,11 @@ static void check_accepted(const struct mb2_header *header, size_t size)
 	}
 	if (!header->has_address)
 		return;
-	must(header->has_entry && header->entry >= header->load_addr);
-	must(header->load_addr <= header->header_addr);
-	must(header->header_addr - header->load_addr <= header->offset);
-	must(!header->load_end_addr ||
-	     header->load_end_addr > header->load_addr);
-	must(!header->bss_end_addr ||
-	     header->bss_end_addr >= header->load_end_addr);
+	must(header->has_entry);
+	must(a->entry >= a->load_addr && a->load_addr <= a->header_addr);
+	must(a->header_addr - a->load_addr <= header->offset);
+	must(!a->load_end_addr || a->load_end_addr > a->load_addr);
+	must(!a->bss_end_addr || a->bss_end_addr >= a->load_end_addr);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

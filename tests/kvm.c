@@ -32,6 +32,8 @@ void guest_plan(struct guest *guest, const struct guest_config *config)
 	guest->out = memfd_create("console", MFD_CLOEXEC);
 	ck_assert_int_ge(guest->out, 0);
 	params.protocol = config->boot;
+	/* As many as the tables have room for. */
+	params.cpus = guest->config.cpus < 254 ? guest->config.cpus : 254;
 	params.memory = guest->config.memory;
 	params.cmdline = config->cmdline ? config->cmdline : "";
 	ck_assert_msg(

@@ -290,8 +290,8 @@ START_TEST(verbose_says_where_the_information_went)
 {
 	const char *image = must_built("guest/lowzero.elf");
 
-	run_err_has(VMM("-v", image), "information moves to 0x1000");
-	run_err_has(VMM("--verbose", image), "information moves to 0x1000");
+	run_err_has(VMM("-v", image), "not free; it moves to 0x1000");
+	run_err_has(VMM("--verbose", image), "not free; it moves to 0x1000");
 	run_err_is(VMM(image), "");
 }
 END_TEST

@@ -253,7 +253,7 @@ START_TEST(module_of_4_gib_is_refused)
 	ck_assert_int_eq(truncate(path, 1LL << 32), 0);
 	run = VMM("-m", "8G", "-i", path, must_built("guest.elf"));
 	run_is(run, 125);
-	run_err_has(run, "less than 4 GiB");
+	run_err_has(run, "must lie below 4 GiB");
 }
 END_TEST
 
@@ -284,7 +284,7 @@ START_TEST(memory_above_the_hole_starts_at_4_gib)
 	struct run *run = VMM("-m", "8G", must_built("guest.elf"));
 
 	run_is(run, 0);
-	run_out_has(run, "memory: 0x1000-0xbffda000 usable\n"
+	run_out_has(run, "memory: 0x100000-0xbffda000 usable\n"
 			 "memory: 0x100000000-0x240026000 usable\n");
 }
 END_TEST

@@ -111,15 +111,15 @@ START_TEST(other_formats_are_named_with_the_mend)
 	} kinds[] = {
 		{0, "#!/bin/sh\n", "script", "kernel"},
 		{0x202, "HdrS", "bzImage", "scripts/extract-vmlinux"},
-		{0, "\x1f\x8b\x08", "gzip", "gunzip -c FILE > FILE.elf"},
+		{0, "\x1f\x8b\x08", "gzip", "gunzip -c /"},
 		{0,
 		 "\xfd"
 		 "7zXZ",
-		 "xz", "xz -dc FILE > FILE.elf"},
-		{0, "\x28\xb5\x2f\xfd", "zstd", "zstd -dc FILE > FILE.elf"},
-		{0, "BZh9", "bzip2", "bunzip2 -c FILE > FILE.elf"},
-		{0, "\x04\x22\x4d\x18", "lz4", "lz4 -dc FILE > FILE.elf"},
-		{0, "\x5d", "lzma", "lzma -dc FILE > FILE.elf"},
+		 "xz", "xz -dc /"},
+		{0, "\x28\xb5\x2f\xfd", "zstd", "zstd -dc /"},
+		{0, "BZh9", "bzip2", "bunzip2 -c /"},
+		{0, "\x04\x22\x4d\x18", "lz4", "lz4 -dc /"},
+		{0, "\x5d", "lzma", "lzma -dc /"},
 		{0, "!<arch>\n", "library", "link"},
 		{0, "MZ", "EFI", "ELF"},
 		{510, "\x55\xaa", "boot sector", "kernel"},
@@ -135,6 +135,41 @@ START_TEST(other_formats_are_named_with_the_mend)
 	       strlen(kinds[_i].magic));
 	image_write_bytes(bytes, sizeof(bytes));
 	image_refuse_path(kinds[_i].name, kinds[_i].mend);
+}
+END_TEST
+
+START_TEST(command_that_unpacks_is_fit_to_be_pasted)
+{
+	static const struct {
+		const char *name, *command;
+	} files[] = {
+		{"xen-4.17.gz", "gunzip -c ./xen-4.17.gz > xen-4.17.elf"},
+		{"x.elf.gz", "gunzip -c ./x.elf.gz > x.elf"},
+		{".elf.gz", "gunzip -c ./.elf.gz > .elf.elf"},
+		{"kernel", "gunzip -c ./kernel > kernel.elf"},
+		{".gz", "gunzip -c ./.gz > .gz.elf"},
+		{"a b.gz", "gunzip -c FILE > FILE.elf"},
+		{"$(x).gz", "gunzip -c FILE > FILE.elf"},
+	};
+	char path[sizeof(image_path)];
+	struct image *none = NULL;
+	FILE *file;
+
+	image_write_bytes("", 0); /* its directory */
+	snprintf(path, sizeof(path), "%s", image_path);
+	*strrchr(path, '/') = '\0';
+	ck_assert_int_eq(chdir(path), 0);
+	snprintf(path, sizeof(path), "./%s", files[_i].name);
+	file = fopen(path, "we");
+	ck_assert_ptr_nonnull(file);
+	fputs("\x1f\x8b\x08", file);
+	fclose(file);
+	ck_assert_int_eq(image_open(&none, path, &err), -ENOEXEC);
+	unlink(path);
+	ck_assert_msg(strstr(err.text, files[_i].command) &&
+			      !strcmp(strstr(err.text, files[_i].command),
+				      files[_i].command),
+		      "%s", err.text);
 }
 END_TEST
 
@@ -318,6 +353,7 @@ TCase *image_file_case(void)
 	tcase_add_test(tc, read_error_is_reported);
 	tcase_add_test(tc, empty_file_is_refused);
 	tcase_add_loop_test(tc, other_formats_are_named_with_the_mend, 0, 13);
+	tcase_add_loop_test(tc, command_that_unpacks_is_fit_to_be_pasted, 0, 7);
 	tcase_add_test(tc, bzimage_is_known_in_spite_of_its_other_magics);
 	tcase_add_loop_test(tc, every_truncation_is_refused, 0, 2);
 	tcase_add_test(tc, truncated_header_is_refused);

@@ -138,7 +138,7 @@ START_TEST(every_known_tag_is_read)
 	end();
 	ck_assert_int_eq(find(), 0);
 	ck_assert(header.has_entry && header.module_align);
-	ck_assert_uint_eq(header.entry, 0x100010);
+	ck_assert_uint_eq(header.address.entry, 0x100010);
 	ck_assert(header.console_required && header.relocatable);
 	ck_assert_uint_eq(header.min_addr, 0x200000);
 	ck_assert_uint_eq(header.max_addr, 0xffffffff);
@@ -187,7 +187,7 @@ START_TEST(tags_longer_than_known_are_accepted)
 	end();
 	ck_assert_int_eq(find(), 0);
 	ck_assert(header.module_align);
-	ck_assert_uint_eq(header.entry, 0x1234);
+	ck_assert_uint_eq(header.address.entry, 0x1234);
 }
 END_TEST
 
@@ -579,11 +579,11 @@ START_TEST(a_consistent_address_tag_is_read)
 	address(0x100040, 0x100000, 0x102000, 0x104000, 0x100080);
 	ck_assert_int_eq(find(), 0);
 	ck_assert(header.has_address && header.has_entry);
-	ck_assert_uint_eq(header.header_addr, 0x100040);
-	ck_assert_uint_eq(header.load_addr, 0x100000);
-	ck_assert_uint_eq(header.load_end_addr, 0x102000);
-	ck_assert_uint_eq(header.bss_end_addr, 0x104000);
-	ck_assert_uint_eq(header.entry, 0x100080);
+	ck_assert_uint_eq(header.address.header_addr, 0x100040);
+	ck_assert_uint_eq(header.address.load_addr, 0x100000);
+	ck_assert_uint_eq(header.address.load_end_addr, 0x102000);
+	ck_assert_uint_eq(header.address.bss_end_addr, 0x104000);
+	ck_assert_uint_eq(header.address.entry, 0x100080);
 	address(0x100040, 0x100040, 0, 0, 0xffffffff);
 	ck_assert_int_eq(find(), 0);
 	address(0x100040, 0x100000, 0, 0x104000, 0x100080);
@@ -595,9 +595,9 @@ START_TEST(load_addr_minus_1_means_from_the_start_of_the_file)
 {
 	address(0x100040, 0xffffffff, 0x102000, 0, 0x100080);
 	ck_assert_int_eq(find(), 0);
-	ck_assert_uint_eq(header.load_addr, 0x100000);
+	ck_assert_uint_eq(header.address.load_addr, 0x100000);
 	address(0x3f, 0xffffffff, 0, 0, 0x80);
-	refused(-EINVAL, "before the file's start");
+	refused(-EINVAL, "below address 0");
 }
 END_TEST
 
@@ -723,7 +723,7 @@ static uint64_t get64(const uint8_t *from)
 	return value;
 }
 
-static void build(const struct mb2_params *params)
+static void build(const struct bootinfo *params)
 {
 	free(info);
 	info_len = mb2_info_size(params);
@@ -765,7 +765,7 @@ static const uint8_t *info_tag(uint32_t type, unsigned nth, uint32_t size)
 
 START_TEST(information_of_nothing_is_an_end_tag)
 {
-	struct mb2_params params = {0};
+	struct bootinfo params = {0};
 
 	build(&params);
 	ck_assert_uint_eq(info_len, 16);
@@ -777,7 +777,7 @@ END_TEST
 
 START_TEST(strings_are_terminated_and_counted_without_padding)
 {
-	struct mb2_params params = {.cmdline = "", .loader = "1234567"};
+	struct bootinfo params = {.cmdline = "", .loader = "1234567"};
 
 	build(&params);
 	ck_assert_uint_eq(info_len, 8 + 16 + 16 + 8);
@@ -792,12 +792,12 @@ END_TEST
 
 START_TEST(modules_appear_in_order_with_their_command_lines)
 {
-	static const struct mb2_module modules[] = {
+	static const struct bootinfo_module modules[] = {
 		{0x200000, 0x1234, "initrd"},
 		{0x300000, 0, NULL},
 		{0xfffff000, 0xfff, "top"},
 	};
-	struct mb2_params params = {.modules = modules, .nr_modules = 3};
+	struct bootinfo params = {.modules = modules, .nr_modules = 3};
 	const uint8_t *found;
 
 	build(&params);
@@ -822,7 +822,7 @@ static void set(gpa_t from, uint64_t len, enum memmap_type type)
 
 START_TEST(the_memory_map_lists_every_entry)
 {
-	struct mb2_params params = {.map = &map};
+	struct bootinfo params = {.map = &map};
 	const uint8_t *found;
 
 	set(0, 0x1000000, MEMMAP_USABLE);
@@ -846,7 +846,7 @@ END_TEST
 
 START_TEST(f10_the_memory_map_takes_24_bytes_for_each_run)
 {
-	struct mb2_params params = {.map = &map};
+	struct bootinfo params = {.map = &map};
 
 	for (gpa_t i = 0; i < 169; i++)
 		set(i * 2 * PAGE_SIZE, PAGE_SIZE, MEMMAP_USABLE);
@@ -862,7 +862,7 @@ END_TEST
 
 static void basic_memory(uint32_t lower, uint32_t upper)
 {
-	struct mb2_params params = {.map = &map};
+	struct bootinfo params = {.map = &map};
 	const uint8_t *found;
 
 	build(&params);
@@ -871,7 +871,7 @@ static void basic_memory(uint32_t lower, uint32_t upper)
 	ck_assert_uint_eq(get32(found + 12), upper);
 }
 
-START_TEST(basic_memory_counts_the_reserved_bottom_and_stops_at_holes)
+START_TEST(basic_memory_counts_reserved_lower_memory_and_stops_at_holes)
 {
 	basic_memory(0, 0);
 	set(0, 0x50000, MEMMAP_USABLE);
@@ -882,7 +882,7 @@ START_TEST(basic_memory_counts_the_reserved_bottom_and_stops_at_holes)
 	basic_memory(640, 15 << 10);
 	set(0x80000, 0x1000, MEMMAP_RESERVED);
 	set(0x800000, 0x1000, MEMMAP_RESERVED);
-	basic_memory(512, 7 << 10);
+	basic_memory(640, 7 << 10);
 }
 END_TEST
 
@@ -911,10 +911,10 @@ END_TEST
 START_TEST(elf_sections_follow_20_bytes_of_tag)
 {
 	static const char sections[3 * 40] = "sections";
-	struct mb2_params params = {.sections = sections,
-				    .shnum = 3,
-				    .shentsize = 40,
-				    .shstrndx = 2};
+	struct bootinfo params = {.sections = sections,
+				  .shnum = 3,
+				  .shentsize = 40,
+				  .shstrndx = 2};
 	const uint8_t *found;
 
 	build(&params);
@@ -928,8 +928,8 @@ END_TEST
 
 START_TEST(the_image_base_is_given_when_there_is_one)
 {
-	struct mb2_params params = {.has_image_base = true,
-				    .image_base = 0x400000};
+	struct bootinfo params = {.has_image_base = true,
+				  .image_base = 0x400000};
 
 	build(&params);
 	ck_assert_uint_eq(get32(info_tag(21, 0, 12) + 8), 0x400000);
@@ -1013,7 +1013,7 @@ static void add_information(Suite *suite)
 	tcase_add_test(tcase, f10_the_memory_map_takes_24_bytes_for_each_run);
 	tcase_add_test(
 		tcase,
-		basic_memory_counts_the_reserved_bottom_and_stops_at_holes);
+		basic_memory_counts_reserved_lower_memory_and_stops_at_holes);
 	tcase_add_test(tcase, basic_memory_ends_at_the_device_hole);
 	tcase_add_test(tcase, basic_memory_does_not_exceed_its_field);
 	tcase_add_test(tcase, without_memory_at_0_there_is_no_lower_memory);

@@ -4,10 +4,11 @@
  * guest-physical memory, and the registers of the first instruction. Nothing is
  * copied: the plan ends in extents for the pager.
  *
- * Multiboot2 2.0, 3.3 (machine state). Decisions: choose the protocol, read its
- * header, relocate, check against RAM, then place, in this order, the
- * multiboot2 information, page tables (`long`), modules, section data, and a few
- * bytes of BIOS data area.
+ * Multiboot2 2.0, 3.3; multiboot 0.6.96, 3.2; PVH (pvh.h): machine state. What
+ * is decided, in this order: the protocol, by the mark that the image carries,
+ * and what that asks to be done to the image; where things lie: the image, the
+ * protocol's information, firmware tables, page tables (`long`), modules,
+ * section data, a few bytes of BIOS data area; the contents of the information.
  */
 #pragma once
 
@@ -18,10 +19,14 @@
 #include "pager/gpa.h"
 #include "pager/image.h"
 #include "pager/pager.h"
+#include "vmm/machine.h"
 
+/* BOOT_AUTO takes the first of those up to BOOT_ELF whose mark is there. */
 enum boot_protocol {
 	BOOT_AUTO,
 	BOOT_MULTIBOOT2,
+	BOOT_MULTIBOOT,
+	BOOT_PVH,
 	BOOT_ELF,
 	BOOT_LONG
 };
@@ -33,6 +38,8 @@ struct boot_module_option {
 
 struct boot_params {
 	enum boot_protocol protocol;
+	enum machine machine;
+	unsigned cpus;	 /* 1 to 254 */
 	uint64_t memory; /* bytes of RAM */
 	const char *cmdline;
 	const char *loader_name;
@@ -44,7 +51,8 @@ struct boot_params {
 	void (*note)(const char *line);
 };
 
-/* The boot CPU's first registers; all others as multiboot2 3.3 asks. */
+/* The boot CPU's first registers; all others as multiboot2 3.3 asks, and PVH,
+ * whose demands are the same or harder. */
 struct boot_entry {
 	bool long_mode; /* else 32-bit protected mode, paging off */
 	uint64_t rip;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Page tables for 64-bit entry, made by the page-table toolkit in a buffer that
- * stands for its place in guest memory: an identity mapping of RAM and of the
- * device hole, and every segment at its p_vaddr.
+ * `long`: an ELF file entered in 64-bit mode, on request; the information is
+ * multiboot2's. The page tables are made by the page-table toolkit in a buffer
+ * that stands for their place in guest memory: an identity mapping of RAM and of
+ * the device hole, and every segment at its p_vaddr.
  */
 #include "vmm/boot_plan.h"
 
@@ -11,8 +12,8 @@
 #include <string.h>
 
 #include "pager/pt/pt.h"
+#include "vmm/multiboot2.h"
 
-#define BELOW_4G   (UINT64_C(1) << 32)
 #define LARGE_PAGE (UINT64_C(2) << 20)
 
 /* The tables under construction; `used` of them are handed out. */
@@ -56,7 +57,7 @@ static uint64_t identity_len(const struct boot_plan *plan)
 	uint64_t end = last->start + last->len;
 
 	end = (end + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
-	return end > BELOW_4G ? end : BELOW_4G;
+	return end > BOOT_BELOW_4G ? end : BOOT_BELOW_4G;
 }
 
 /* The pages of a segment at its virtual address; false: none needed, they are
@@ -132,7 +133,7 @@ static uint64_t count_tables(const struct boot_plan *plan)
 	return tables;
 }
 
-int boot_long_tables(struct boot_plan *plan, struct image_error *err)
+static int build_tables(struct boot_plan *plan, struct image_error *err)
 {
 	const struct image *image = plan->image;
 	struct arena arena = {.tables = count_tables(plan), .used = 1};
@@ -143,8 +144,8 @@ int boot_long_tables(struct boot_plan *plan, struct image_error *err)
 	int rc;
 
 	plan->tables_len = arena.tables * PAGE_SIZE;
-	rc = boot_plan_place(plan, plan->tables_len, PAGE_SIZE, BELOW_4G, true,
-			     &plan->tables_gpa);
+	rc = boot_plan_place(plan, plan->tables_len, PAGE_SIZE, BOOT_BELOW_4G,
+			     true, &plan->tables_gpa);
 	if (rc == -ENOSPC)
 		return boot_error(
 			err, -EINVAL,
@@ -178,3 +179,20 @@ int boot_long_tables(struct boot_plan *plan, struct image_error *err)
 		  : boot_plan_extent(plan, plan->tables_gpa, plan->tables_len,
 				     &plan->tables_source, 0);
 }
+
+static int enter(struct boot_plan *plan, struct image_error *err)
+{
+	plan->entry.long_mode = true;
+	boot_multiboot2_enter(plan, err);
+	return build_tables(plan, err);
+}
+
+const struct boot_ops boot_long = {
+	.name = "long",
+	.info_name = "multiboot2 information",
+	.info_zone = {0, BOOT_BELOW_4G, false},
+	.has_sections = true,
+	.info_size = mb2_info_size,
+	.info_build = mb2_info_build,
+	.enter = enter,
+};

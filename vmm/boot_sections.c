@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ELF sections for a guest that wants to see its symbols: the section headers
- * become a part of the multiboot2 information, and sections that no segment
+ * become a part of the information (multiboot, multiboot2), and sections that no segment
  * brings (symbols, strings, debug information) get a place in memory, noted in
  * their headers. Lazy as everything: nothing of them is read unless the guest
  * looks.
  *
- * Multiboot2 2.0, 3.6.7.
+ * Multiboot2 2.0, 3.6.7; multiboot 0.6.96, 3.3.
  */
 #include "vmm/boot_plan.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
-
-#define BELOW_4G (UINT64_C(1) << 32)
 
 /* Section header tables larger than this are not passed on. */
 #define SECTIONS_MAX (256 * 1024)
@@ -25,7 +23,7 @@ int boot_read_sections(struct boot_plan *plan)
 	size_t len = (size_t)image->shnum * image->shentsize;
 	struct pager_source file = source_file(image->path, image->fd);
 
-	if (!image->shnum)
+	if (!plan->ops->has_sections || !image->shnum)
 		return 0;
 	if (len > SECTIONS_MAX) {
 		boot_note(plan,
@@ -53,7 +51,7 @@ static int place_section(struct boot_plan *plan, uint32_t type, uint64_t addr,
 	if (addr || !size || type == SHT_NULL || type == SHT_NOBITS ||
 	    offset > image->size || size > image->size - offset)
 		return 0;
-	rc = boot_plan_place(plan, size, image_end(image), BELOW_4G, false,
+	rc = boot_plan_place(plan, size, image_end(image), BOOT_BELOW_4G, false,
 			     placed);
 	if (rc == -ENOSPC)
 		return 0; /* the guest does without */

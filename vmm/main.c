@@ -61,6 +61,7 @@ static int load_image(struct session *s)
 	const struct options *o = &s->options;
 	struct boot_params params = {
 		.protocol = o->boot,
+		.cpus = o->cpus,
 		.memory = o->memory,
 		.cmdline = o->cmdline,
 		.loader_name = "Faultline " VMM_VERSION,

@@ -239,3 +239,37 @@ int memmap_place(const struct memmap *map, const struct gpa_range *taken,
 	}
 	return -ENOSPC;
 }
+
+/* KiB from start to the first byte that is not there, or not usable unless
+ * reserved ones count, or to end. */
+static uint32_t present_kib(const struct memmap *map, gpa_t start, gpa_t end,
+			    bool reserved)
+{
+	gpa_t at = start;
+
+	for (size_t i = 0; i < map->nr && at < end; i++) {
+		const struct memmap_entry *entry = &map->entries[i];
+		gpa_t last = last_byte(entry);
+
+		if (last < at)
+			continue;
+		if (entry->start > at ||
+		    (entry->type != MEMMAP_USABLE && !reserved))
+			break;
+		at = last < end ? last + 1 : end;
+	}
+	return (uint32_t)((at - start) >> 10);
+}
+
+uint32_t memmap_lower_kib(const struct memmap *map)
+{
+	return present_kib(map, 0, MEMMAP_LOWER_END, true);
+}
+
+uint32_t memmap_upper_kib(const struct memmap *map)
+{
+	/* As many KiB as 32 bits hold. */
+	return present_kib(map, MEMMAP_UPPER_START,
+			   MEMMAP_UPPER_START + ((gpa_t)UINT32_MAX << 10),
+			   false);
+}

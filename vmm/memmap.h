@@ -12,6 +12,11 @@
 
 #include "pager/gpa.h"
 
+/* A PC's conventional memory ends here, and then there are adapters and
+ * firmware up to 1 MiB. */
+#define MEMMAP_LOWER_END   UINT64_C(0xa0000)
+#define MEMMAP_UPPER_START UINT64_C(0x100000)
+
 /* Where this VMM's device hole starts and ends. */
 #define MEMMAP_HOLE_START UINT64_C(0xbffda000)
 #define MEMMAP_HOLE_END	  UINT64_C(0x100000000)
@@ -63,3 +68,12 @@ int memmap_set(struct memmap *map, gpa_t start, uint64_t len,
 int memmap_place(const struct memmap *map, const struct gpa_range *taken,
 		 size_t nr, uint64_t len, uint64_t align, gpa_t min, gpa_t max,
 		 bool highest, gpa_t *start);
+
+/*
+ * Basic memory information, in KiB: multiboot 0.6.96, 3.3 (mem_lower,
+ * mem_upper), multiboot2 2.0, 3.6.3. Lower memory is what there is from 0 to
+ * 640 KiB, reserved or not: that is where guests look for room of their own, by
+ * the map. Upper memory goes from 1 MiB to the first byte that is not usable.
+ */
+uint32_t memmap_lower_kib(const struct memmap *map);
+uint32_t memmap_upper_kib(const struct memmap *map);

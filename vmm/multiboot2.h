@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 #include "pager/gpa.h"
-#include "vmm/memmap.h"
+#include "vmm/bootinfo.h"
+#include "vmm/multiboot_address.h"
 
 #define MB2_SEARCH 32768 /* the header lies within the first 32 KiB */
 
@@ -24,17 +25,13 @@ struct mb2_header {
 	uint32_t offset; /* in the file */
 	uint32_t length;
 	/*
-	 * 3.1.5: the "a.out kludge". The load_addr "-1" of the file (from its
-	 * beginning) is already replaced by the address that it means; a
-	 * load_end_addr of 0 is the end of the file, a bss_end_addr of 0 no
-	 * bss. load_addr <= header_addr, header_addr - load_addr <= offset,
-	 * load_addr < load_end_addr <= bss_end_addr and has_entry hold; that
-	 * the file has so many bytes is the caller's to check.
+	 * 3.1.5, 3.1.6: the "a.out kludge", checked by multiboot_address_check,
+	 * has_entry included. The load_addr "-1" of the file (from its
+	 * beginning) is already replaced by the address that it means.
 	 */
 	bool has_address;
-	uint32_t header_addr, load_addr, load_end_addr, bss_end_addr;
-	bool has_entry; /* 3.1.6: physical */
-	uint32_t entry;
+	bool has_entry; /* 3.1.6: physical; also without an address tag */
+	struct multiboot_address address;
 	bool module_align;     /* 3.1.11; we always align modules to pages */
 	bool console_required; /* 3.1.9, and the tag is not optional */
 	/* 3.1.13: max_addr is the last byte; align is a power of two, not 0. */
@@ -54,42 +51,19 @@ struct mb2_header {
  * that the specification does not define; sizes that do not fit and fields that
  * contradict each other are -EINVAL. *header is then not to be used.
  *
- * Known types of information that this machine lacks (a framebuffer, ACPI) may
+ * Known types of information that this machine lacks (a framebuffer, APM) may
  * be requested: 3.1.4 has them left out. The EFI tags are ignored even when
  * required: they bear on EFI machines only (3.1.7, 3.1.8, 3.1.12).
  */
 int mb2_header_find(struct mb2_header *header, const uint8_t *bytes, size_t len,
 		    char *err, size_t err_len);
 
-struct mb2_module {
-	gpa_t start; /* start + len below 4 GiB */
-	uint64_t len;
-	const char *cmdline; /* NULL: "" */
-};
-
-/* What the guest is told. A tag whose pointer is NULL is left out. */
-struct mb2_params {
-	const char *cmdline;
-	const char *loader; /* boot loader name */
-	const struct mb2_module *modules;
-	size_t nr_modules;
-	const struct memmap *map; /* memory map and basic memory information */
-	/* ELF section headers as the guest sees them (sh_addr filled in). */
-	const void *sections;
-	uint32_t shnum, shentsize, shstrndx;
-	/* Physical address the lowest segment was loaded at: tag 21. */
-	bool has_image_base;
-	uint32_t image_base;
-};
-
 /* Bytes the information takes for these parameters, end tag included. */
-size_t mb2_info_size(const struct mb2_params *params);
+size_t mb2_info_size(const struct bootinfo *info);
 
 /*
  * Writes it: out has mb2_info_size() bytes, each of which is written. Basic
- * memory information (3.6.3) is derived from the map: mem_lower up to 640 KiB
- * from 0, mem_upper from 1 MiB to the first byte that is not usable, both in
- * KiB, counting reserved pages at the very bottom of lower memory (the
- * information's own) as present.
+ * memory information (3.6.3) is derived from the map (memmap_lower_kib,
+ * memmap_upper_kib).
  */
-void mb2_info_build(const struct mb2_params *params, void *out);
+void mb2_info_build(const struct bootinfo *info, void *out);

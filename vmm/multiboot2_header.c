@@ -112,17 +112,17 @@ static int parse_address(struct parser *parser, const struct tag *tag)
 	struct mb2_header *header = parser->header;
 
 	header->has_address = true;
-	header->header_addr = get_u32(tag->data);
-	header->load_addr = get_u32(tag->data + 4);
-	header->load_end_addr = get_u32(tag->data + 8);
-	header->bss_end_addr = get_u32(tag->data + 12);
+	header->address.header_addr = get_u32(tag->data);
+	header->address.load_addr = get_u32(tag->data + 4);
+	header->address.load_end_addr = get_u32(tag->data + 8);
+	header->address.bss_end_addr = get_u32(tag->data + 12);
 	return 0;
 }
 
 static int parse_entry(struct parser *parser, const struct tag *tag)
 {
 	parser->header->has_entry = true;
-	parser->header->entry = get_u32(tag->data);
+	parser->header->address.entry = get_u32(tag->data);
 	return 0;
 }
 
@@ -287,70 +287,31 @@ static int parse_tags(struct parser *parser)
 /* 3.1.5: where the header says that the file's bytes go. */
 static int check_address(struct parser *parser)
 {
+	static const struct multiboot_address_names names = {
+		.fields = "multiboot2 address tag (2)",
+		.entry = "multiboot2 entry address tag (3)",
+	};
 	struct mb2_header *header = parser->header;
-	uint32_t end;
-
-	if (header->load_addr == LOAD_FROM_START) {
-		if (header->header_addr < header->offset)
-			goto before_file;
-		header->load_addr = header->header_addr - header->offset;
-	}
-	if (header->load_addr > header->header_addr)
-		return refuse(parser, -EINVAL,
-			      "multiboot2 address tag (2): load_addr 0x%x is "
-			      "above header_addr 0x%x: the header is part of "
-			      "what is loaded",
-			      header->load_addr, header->header_addr);
-	if (header->header_addr - header->load_addr > header->offset)
-		goto before_file;
-	if (header->load_end_addr && header->load_end_addr <= header->load_addr)
-		return refuse(parser, -EINVAL,
-			      "multiboot2 address tag (2): load_end_addr 0x%x "
-			      "is not above load_addr 0x%x: use 0 for the "
-			      "file's end",
-			      header->load_end_addr, header->load_addr);
-	end = header->load_end_addr ? header->load_end_addr : header->load_addr;
-	if (header->bss_end_addr && header->bss_end_addr < end)
-		return refuse(parser, -EINVAL,
-			      "multiboot2 address tag (2): bss_end_addr 0x%x "
-			      "is below the loaded end 0x%x: use 0 for no bss",
-			      header->bss_end_addr, end);
-	return 0;
-
-before_file:
-	return refuse(parser, -EINVAL,
-		      "multiboot2 address tag (2): header_addr 0x%x and "
-		      "load_addr 0x%x put the load before the file's start, as "
-		      "the header is at file offset 0x%x: correct one of them",
-		      header->header_addr, header->load_addr, header->offset);
-}
-
-/* An entry given with an address tag lies in what is loaded or zeroed. */
-static int check_entry(struct parser *parser)
-{
-	const struct mb2_header *header = parser->header;
-	uint32_t end = header->load_end_addr;
+	struct multiboot_address *address = &header->address;
 
 	if (!header->has_entry)
 		return refuse(parser, -EINVAL,
 			      "multiboot2 address tag (2) without an entry "
 			      "address tag (3): nothing says where to start: "
 			      "add one");
-	if (header->entry < header->load_addr)
-		return refuse(parser, -EINVAL,
-			      "multiboot2 entry address tag (3): 0x%x is below "
-			      "load_addr 0x%x of the address tag (2): correct "
-			      "one of them",
-			      header->entry, header->load_addr);
-	if (end && header->bss_end_addr)
-		end = header->bss_end_addr;
-	if (end && header->entry >= end)
-		return refuse(parser, -EINVAL,
-			      "multiboot2 entry address tag (3): 0x%x is not "
-			      "below 0x%x, the end given by the address tag "
-			      "(2): correct one of them",
-			      header->entry, end);
-	return 0;
+	if (address->load_addr == LOAD_FROM_START) {
+		if (address->header_addr < header->offset)
+			return refuse(parser, -EINVAL,
+				      "multiboot2 address tag (2): header_addr "
+				      "0x%x and load_addr -1 put the load's "
+				      "start, which is the file's start, below "
+				      "address 0, as the header is at file "
+				      "offset 0x%x: correct header_addr",
+				      address->header_addr, header->offset);
+		address->load_addr = address->header_addr - header->offset;
+	}
+	return multiboot_address_check(address, header->offset, &names,
+				       parser->err, parser->err_len);
 }
 
 static int parse_header(struct parser *parser, uint32_t offset)
@@ -384,8 +345,6 @@ static int parse_header(struct parser *parser, uint32_t offset)
 	error = parse_tags(parser);
 	if (!error && header->has_address)
 		error = check_address(parser);
-	if (!error && header->has_address)
-		error = check_entry(parser);
 	return error;
 }
 

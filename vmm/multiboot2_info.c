@@ -3,9 +3,6 @@
  * The Multiboot2 information that a kernel is given: Multiboot2 Specification
  * 2.0, 3.6 (Boot information).
  *
- * The one idea: one function lays the tags out, and runs twice. Without a
- * buffer it only counts, so size and contents cannot disagree.
- *
  * The ELF section tag (3.6.7) has 32-bit fields as in the specification's own
  * multiboot2.h (4.4.1), in GRUB and in every kernel that reads it; the text
  * of 3.6.7 says 16 bits.
@@ -18,9 +15,9 @@
 #include <assert.h>
 #include <string.h>
 
-#define LOWER_END   (UINT64_C(640) << 10)
-#define UPPER_START (UINT64_C(1) << 20)
-#define ENTRY_SIZE  24 /* of the memory map */
+#include "vmm/blob.h"
+
+#define ENTRY_SIZE 24 /* of the memory map */
 
 enum {
 	INFO_END = 0,
@@ -30,171 +27,144 @@ enum {
 	INFO_MEMORY = 4,
 	INFO_MAP = 6,
 	INFO_SECTIONS = 9,
+	INFO_OLD_RSDP = 14,
+	INFO_RSDP = 15,
 	INFO_IMAGE_BASE = 21,
 };
 
-struct writer {
-	uint8_t *out; /* NULL: only count */
-	size_t at, tag;
+/* A tag under construction. */
+struct tags {
+	struct blob w;
+	size_t start;
 };
 
-static void put(struct writer *writer, const void *bytes, size_t len)
+static void tag_start(struct tags *t, uint32_t type)
 {
-	if (writer->out && len)
-		memcpy(writer->out + writer->at, bytes, len);
-	writer->at += len;
-}
-
-static void put_u32(struct writer *writer, uint32_t value)
-{
-	put(writer, &value, sizeof(value));
-}
-
-static void put_u64(struct writer *writer, uint64_t value)
-{
-	put(writer, &value, sizeof(value));
-}
-
-static void put_string(struct writer *writer, const char *string)
-{
-	put(writer, string, strlen(string) + 1);
-}
-
-static void tag_start(struct writer *writer, uint32_t type)
-{
-	writer->tag = writer->at;
-	put_u32(writer, type);
-	put_u32(writer, 0); /* the size: tag_finish knows it */
+	t->start = t->w.at;
+	blob_put_u32(&t->w, type);
+	blob_put_u32(&t->w, 0); /* the size: tag_finish knows it */
 }
 
 /* The size does not count the padding to the next tag (3.6.2). */
-static void tag_finish(struct writer *writer)
+static void tag_finish(struct tags *t)
 {
-	static const uint8_t zeros[8];
-	size_t size = writer->at - writer->tag;
+	size_t size = t->w.at - t->start;
 	uint32_t size_u32 = (uint32_t)size;
 
 	assert(size <= UINT32_MAX);
-	if (writer->out)
-		memcpy(writer->out + writer->tag + 4, &size_u32, 4);
-	put(writer, zeros, (8 - size % 8) % 8);
+	if (t->w.out)
+		memcpy(t->w.out + t->start + 4, &size_u32, 4);
+	blob_align(&t->w, 8);
 }
 
-static void put_string_tag(struct writer *writer, uint32_t type,
-			   const char *string)
+static void put_string(struct blob *blob, const char *string)
+{
+	blob_put(blob, string, strlen(string) + 1);
+}
+
+static void put_string_tag(struct tags *t, uint32_t type, const char *string)
 {
 	if (!string)
 		return;
-	tag_start(writer, type);
-	put_string(writer, string);
-	tag_finish(writer);
+	tag_start(t, type);
+	put_string(&t->w, string);
+	tag_finish(t);
 }
 
-static void put_module(struct writer *writer, const struct mb2_module *module)
+static void put_module(struct tags *t, const struct bootinfo_module *module)
 {
 	assert(module->start <= UINT32_MAX &&
 	       module->len <= UINT32_MAX - module->start);
-	tag_start(writer, INFO_MODULE);
-	put_u32(writer, (uint32_t)module->start);
-	put_u32(writer, (uint32_t)(module->start + module->len));
-	put_string(writer, module->cmdline ? module->cmdline : "");
-	tag_finish(writer);
+	tag_start(t, INFO_MODULE);
+	blob_put_u32(&t->w, (uint32_t)module->start);
+	blob_put_u32(&t->w, (uint32_t)(module->start + module->len));
+	put_string(&t->w, module->cmdline ? module->cmdline : "");
+	tag_finish(t);
 }
 
-/* KiB from start to the first byte that is not usable, or to end. */
-static uint32_t present_kib(const struct memmap *map, gpa_t start, gpa_t end)
+static void put_memory(struct tags *t, const struct memmap *map)
 {
-	gpa_t at = start;
-
-	for (size_t i = 0; i < map->nr && at < end; i++) {
-		const struct memmap_entry *entry = &map->entries[i];
-		gpa_t last = entry->start + (entry->len - 1);
-
-		if (last < at)
-			continue;
-		if (entry->start > at ||
-		    (entry->type != MEMMAP_USABLE && entry->start))
-			break;
-		at = last < end ? last + 1 : end;
-	}
-	return (uint32_t)((at - start) >> 10);
+	tag_start(t, INFO_MEMORY);
+	blob_put_u32(&t->w, memmap_lower_kib(map));
+	blob_put_u32(&t->w, memmap_upper_kib(map));
+	tag_finish(t);
 }
 
-static void put_memory(struct writer *writer, const struct memmap *map)
+static void put_map(struct tags *t, const struct memmap *map)
 {
-	/* As many KiB as 32 bits hold. */
-	gpa_t upper_end = UPPER_START + ((gpa_t)UINT32_MAX << 10);
-
-	tag_start(writer, INFO_MEMORY);
-	put_u32(writer, present_kib(map, 0, LOWER_END));
-	put_u32(writer, present_kib(map, UPPER_START, upper_end));
-	tag_finish(writer);
-}
-
-static void put_map(struct writer *writer, const struct memmap *map)
-{
-	tag_start(writer, INFO_MAP);
-	put_u32(writer, ENTRY_SIZE);
-	put_u32(writer, 0); /* entry_version */
+	tag_start(t, INFO_MAP);
+	blob_put_u32(&t->w, ENTRY_SIZE);
+	blob_put_u32(&t->w, 0); /* entry_version */
 	for (size_t i = 0; i < map->nr; i++) {
-		put_u64(writer, map->entries[i].start);
-		put_u64(writer, map->entries[i].len);
-		put_u32(writer, map->entries[i].type);
-		put_u32(writer, 0);
+		blob_put_u64(&t->w, map->entries[i].start);
+		blob_put_u64(&t->w, map->entries[i].len);
+		blob_put_u32(&t->w, map->entries[i].type);
+		blob_put_u32(&t->w, 0);
 	}
-	tag_finish(writer);
+	tag_finish(t);
 }
 
-static void put_sections(struct writer *writer, const struct mb2_params *params)
+static void put_sections(struct tags *t, const struct bootinfo *info)
 {
-	tag_start(writer, INFO_SECTIONS);
-	put_u32(writer, params->shnum);
-	put_u32(writer, params->shentsize);
-	put_u32(writer, params->shstrndx);
-	put(writer, params->sections,
-	    (size_t)params->shnum * params->shentsize);
-	tag_finish(writer);
+	tag_start(t, INFO_SECTIONS);
+	blob_put_u32(&t->w, info->shnum);
+	blob_put_u32(&t->w, info->shentsize);
+	blob_put_u32(&t->w, info->shstrndx);
+	blob_put(&t->w, info->sections, (size_t)info->shnum * info->shentsize);
+	tag_finish(t);
+}
+
+static void put_rsdp(struct tags *t, uint32_t type, const void *rsdp,
+		     size_t len)
+{
+	tag_start(t, type);
+	blob_put(&t->w, rsdp, len);
+	tag_finish(t);
 }
 
 /* The order is GRUB's, except that basic memory comes before the map. */
-static size_t put_info(const struct mb2_params *params, void *out)
+static size_t put_info(const struct bootinfo *info, void *out)
 {
-	struct writer writer = {.out = out};
+	struct tags t = {.w = {.out = out}};
 	uint32_t total;
 
-	put_u32(&writer, 0); /* total_size: known at the end */
-	put_u32(&writer, 0);
-	if (params->has_image_base) {
-		tag_start(&writer, INFO_IMAGE_BASE);
-		put_u32(&writer, params->image_base);
-		tag_finish(&writer);
+	blob_put_u32(&t.w, 0); /* total_size: known at the end */
+	blob_put_u32(&t.w, 0);
+	if (info->has_image_base) {
+		tag_start(&t, INFO_IMAGE_BASE);
+		blob_put_u32(&t.w, info->image_base);
+		tag_finish(&t);
 	}
-	put_string_tag(&writer, INFO_CMDLINE, params->cmdline);
-	put_string_tag(&writer, INFO_LOADER, params->loader);
-	for (size_t i = 0; i < params->nr_modules; i++)
-		put_module(&writer, &params->modules[i]);
-	if (params->map) {
-		put_memory(&writer, params->map);
-		put_map(&writer, params->map);
+	put_string_tag(&t, INFO_CMDLINE, info->cmdline);
+	put_string_tag(&t, INFO_LOADER, info->loader);
+	for (size_t i = 0; i < info->nr_modules; i++)
+		put_module(&t, &info->modules[i]);
+	if (info->map) {
+		put_memory(&t, info->map);
+		put_map(&t, info->map);
 	}
-	if (params->sections)
-		put_sections(&writer, params);
-	tag_start(&writer, INFO_END);
-	tag_finish(&writer);
+	if (info->sections)
+		put_sections(&t, info);
+	if (info->rsdp) {
+		put_rsdp(&t, INFO_OLD_RSDP, info->rsdp, BOOTINFO_OLD_RSDP_LEN);
+		put_rsdp(&t, INFO_RSDP, info->rsdp, BOOTINFO_RSDP_LEN);
+	}
+	tag_start(&t, INFO_END);
+	tag_finish(&t);
 
-	assert(writer.at <= UINT32_MAX);
-	total = (uint32_t)writer.at;
+	assert(t.w.at <= UINT32_MAX);
+	total = (uint32_t)t.w.at;
 	if (out)
 		memcpy(out, &total, sizeof(total));
-	return writer.at;
+	return t.w.at;
 }
 
-size_t mb2_info_size(const struct mb2_params *params)
+size_t mb2_info_size(const struct bootinfo *info)
 {
-	return put_info(params, NULL);
+	return put_info(info, NULL);
 }
 
-void mb2_info_build(const struct mb2_params *params, void *out)
+void mb2_info_build(const struct bootinfo *info, void *out)
 {
-	put_info(params, out);
+	put_info(info, out);
 }

@@ -97,7 +97,7 @@ void vcpu_fini(struct vcpu *vcpu)
 	vcpu->x.fd = -1;
 }
 
-/* Multiboot2 3.3: flat 4 GiB segments. SDM 3A 3.4.5 for the type fields. */
+/* Multiboot2 3.3, PVH: flat 4 GiB segments. SDM 3A 3.4.5 for the type fields. */
 static struct kvm_segment flat(uint16_t selector, uint8_t type, bool long_code)
 {
 	return (struct kvm_segment){
@@ -130,7 +130,14 @@ int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry)
 	s.cs = flat(0x08, SEGMENT_CODE_ACCESSED, entry->long_mode);
 	s.ds = s.es = s.fs = s.gs = s.ss =
 		flat(0x10, SEGMENT_DATA_ACCESSED, false);
-	s.cr0 = CR0_PE | CR0_ET | CR0_NE;
+	/* PVH: a busy 32-bit TSS at 0. Multiboot says nothing of it. */
+	s.tr = (struct kvm_segment){
+		.limit = 0x67,
+		.type = SEGMENT_TSS_BUSY,
+		.present = 1,
+	};
+	/* ET is no choice: it reads as 1. */
+	s.cr0 = CR0_PE | CR0_ET;
 	if (entry->long_mode) {
 		s.cr0 |= CR0_PG;
 		s.cr4 |= CR4_PAE;

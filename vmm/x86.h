@@ -6,7 +6,6 @@
 
 #define CR0_PE (1u << 0)
 #define CR0_ET (1u << 4)
-#define CR0_NE (1u << 5)
 #define CR0_PG (1u << 31)
 
 #define CR4_PAE (1u << 5)
@@ -21,3 +20,4 @@
 /* Segment descriptor types. */
 #define SEGMENT_DATA_ACCESSED 0x3 /* read, write */
 #define SEGMENT_CODE_ACCESSED 0xb /* execute, read */
+#define SEGMENT_TSS_BUSY      0xb /* a system segment: 32 bits */

@@ -48,13 +48,14 @@ CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 PAGER := failure image_check image_kind image_open loader page pager prepare \
 	service source trace uffd window pt/pt pt/x86
-VMM := alarm boot_long boot_multiboot2 boot_plan boot_sections bus cmos console cpuid \
-	events exit gate i8042 insn ioapic memmap memory multiboot2_header \
+VMM := alarm board boot_long boot_multiboot2 boot_plan boot_sections bus chips \
+	chips_pc chips_split cmos console cpuid \
+	events exit gate i8042 insn ioapic machine memmap memory multiboot2_header \
 	multiboot2_info options pci power report stop uart vcpu vm
 UNIT := unit must elf_writer image_help test_image test_image_field test_image_file \
 	test_image_ram test_loader \
 	test_page test_window test_pager test_trace test_pt test_bus test_uart \
-	test_ioapic test_cmos test_i8042 test_power test_console test_cpuid test_memmap test_multiboot2 \
+	test_ioapic test_cmos test_i8042 test_power test_board test_console test_cpuid test_memmap test_multiboot2 \
 	test_options test_gate test_memory test_boot test_stop \
 	test_insn
 KVM_TESTS := kvm must test_vm test_race
@@ -136,7 +137,7 @@ GO := $(BUILD)/obj/guest
 GB := $(BUILD)/guest
 
 # Programs on the library; programs of one assembler file in 32-bit mode.
-GUEST_C_PROGRAMS := status badport hlt echo faraway
+GUEST_C_PROGRAMS := status badport hlt echo faraway pc
 GUEST_BARE_PROGRAMS := hello triple spin
 GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) \
 	touch lowzero long elf32

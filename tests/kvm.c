@@ -65,6 +65,7 @@ int guest_try_create(struct guest *guest, struct vm_error *err)
 		.ctx = guest,
 	};
 	struct vm_config vm = {
+		.machine = guest->config.machine,
 		.memory = guest->config.memory,
 		.cpus = guest->config.cpus,
 		.plan = guest->plan,
@@ -97,9 +98,17 @@ void guest_start(struct guest *guest)
 
 int guest_wait(struct guest *guest)
 {
-	struct pollfd fd = {.fd = guest->stop.event, .events = POLLIN};
+	struct pollfd fds[] = {
+		{.fd = guest->stop.event, .events = POLLIN},
+		{.fd = vm_timer_fd(guest->vm), .events = POLLIN},
+	};
 
-	ck_assert_msg(poll(&fd, 1, WAIT_MS) == 1, "the guest does not end");
+	while (!fds[0].revents) {
+		ck_assert_msg(poll(fds, 2, WAIT_MS) > 0,
+			      "the guest does not end");
+		if (fds[1].revents)
+			vm_timer_expired(guest->vm);
+	}
 	ck_assert(stop_asked(&guest->stop));
 	ck_assert(vm_stop(guest->vm));
 	return guest->stop.status;

@@ -21,6 +21,7 @@ Suite *ioapic_suite(void);
 Suite *cmos_suite(void);
 Suite *i8042_suite(void);
 Suite *power_suite(void);
+Suite *board_suite(void);
 Suite *console_suite(void);
 Suite *cpuid_suite(void);
 Suite *memmap_suite(void);

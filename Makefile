@@ -48,16 +48,17 @@ CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 PAGER := failure image_check image_kind image_note image_open loader page pager prepare \
 	service source trace uffd window pt/pt pt/x86
-VMM := acpi acpi_dsdt aml blob boot_firmware boot_image boot_info boot_long \
-	boot_modules boot_multiboot boot_multiboot2 boot_place boot_plan boot_pvh \
-	boot_sections bus console cpuid events exit firmware gate insn ioapic \
-	memmap memory mptable multiboot2_header multiboot2_info \
-	multiboot_address multiboot_header multiboot_info options pvh_info report \
-	stop uart vcpu vm
+VMM := acpi acpi_dsdt alarm aml blob board boot_firmware boot_image boot_info \
+	boot_long boot_modules boot_multiboot boot_multiboot2 boot_place \
+	boot_plan boot_pvh boot_sections bus chips chips_pc chips_split cmos \
+	console cpuid events exit firmware gate i8042 insn ioapic machine memmap \
+	memory mptable multiboot2_header multiboot2_info multiboot_address \
+	multiboot_header multiboot_info options pci power pvh_info report stop \
+	uart vcpu vm
 UNIT := unit must elf_writer image_help test_image test_image_field test_image_file \
 	test_image_ram test_loader \
 	test_page test_window test_pager test_trace test_pt test_bus test_uart \
-	test_ioapic test_console test_cpuid test_memmap test_multiboot2 \
+	test_ioapic test_cmos test_i8042 test_power test_board test_console test_cpuid test_memmap test_multiboot2 \
 	test_options test_gate test_memory test_boot test_stop \
 	test_insn test_aml test_firmware
 KVM_TESTS := kvm must test_vm test_race
@@ -139,7 +140,7 @@ GO := $(BUILD)/obj/guest
 GB := $(BUILD)/guest
 
 # Programs on the library; programs of one assembler file in 32-bit mode.
-GUEST_C_PROGRAMS := status badport hlt echo faraway
+GUEST_C_PROGRAMS := status badport hlt echo faraway pc
 GUEST_BARE_PROGRAMS := hello triple spin
 GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) \
 	touch lowzero long elf32

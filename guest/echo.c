@@ -5,6 +5,7 @@
  * 3.2.4), edge-triggered, to the local APIC.
  */
 #include "guest/lib/cpu.h"
+#include "guest/lib/ioapic.h"
 #include "guest/lib/lapic.h"
 #include "guest/lib/print.h"
 
@@ -23,21 +24,9 @@ enum com1_port {
 #define MCR_READY    0x0b /* DTR, RTS, and OUT2: a PC's gate to the IRQ line */
 #define LSR_RECEIVED 0x01
 
-#define IOAPIC_SELECT		0x00
-#define IOAPIC_WINDOW		0x10
-#define IOAPIC_REDIRECTION(pin) (0x10 + 2 * (pin))
-
 #define CTRL_D 4
 
 static volatile bool done;
-
-static void ioapic_write(uint8_t reg, uint32_t value)
-{
-	volatile char *base = (volatile char *)(uint64_t)ABI_IOAPIC_BASE;
-
-	*(volatile uint32_t *)(base + IOAPIC_SELECT) = reg;
-	*(volatile uint32_t *)(base + IOAPIC_WINDOW) = value;
-}
 
 static void echo(char c)
 {
@@ -64,10 +53,7 @@ int guest_main(uint32_t magic, const struct mb2_info *info)
 	(void)info;
 	irq_handler = serial;
 	lapic_start();
-	/* High half first: the destination, in bits 56 to 63. */
-	ioapic_write(IOAPIC_REDIRECTION(ABI_COM1_IRQ) + 1,
-		     lapic_read(LAPIC_ID));
-	ioapic_write(IOAPIC_REDIRECTION(ABI_COM1_IRQ), VECTOR_SERIAL);
+	ioapic_route(ABI_COM1_IRQ, VECTOR_SERIAL);
 	outb(FCR, FCR_ENABLE);
 	outb(MCR, MCR_READY);
 	outb(IER, IER_RECEIVED);

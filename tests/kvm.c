@@ -33,6 +33,7 @@ void guest_plan(struct guest *guest, const struct guest_config *config)
 	ck_assert_int_ge(guest->out, 0);
 	params.protocol = config->boot;
 	/* As many as the tables have room for. */
+	params.machine = guest->config.machine;
 	params.cpus = guest->config.cpus < 254 ? guest->config.cpus : 254;
 	params.memory = guest->config.memory;
 	params.cmdline = config->cmdline ? config->cmdline : "";
@@ -67,6 +68,7 @@ int guest_try_create(struct guest *guest, struct vm_error *err)
 		.ctx = guest,
 	};
 	struct vm_config vm = {
+		.machine = guest->config.machine,
 		.memory = guest->config.memory,
 		.cpus = guest->config.cpus,
 		.plan = guest->plan,
@@ -99,9 +101,17 @@ void guest_start(struct guest *guest)
 
 int guest_wait(struct guest *guest)
 {
-	struct pollfd fd = {.fd = guest->stop.event, .events = POLLIN};
+	struct pollfd fds[] = {
+		{.fd = guest->stop.event, .events = POLLIN},
+		{.fd = vm_timer_fd(guest->vm), .events = POLLIN},
+	};
 
-	ck_assert_msg(poll(&fd, 1, WAIT_MS) == 1, "the guest does not end");
+	while (!fds[0].revents) {
+		ck_assert_msg(poll(fds, 2, WAIT_MS) > 0,
+			      "the guest does not end");
+		if (fds[1].revents)
+			vm_timer_expired(guest->vm);
+	}
 	ck_assert(stop_asked(&guest->stop));
 	ck_assert(vm_stop(guest->vm));
 	return guest->stop.status;

@@ -20,6 +20,7 @@
 #include "vmm/vm.h"
 
 struct guest_config {
+	enum machine machine;
 	const char *image; /* in the build folder */
 	const char *cmdline;
 	unsigned cpus;	       /* 0: 1 */

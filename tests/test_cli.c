@@ -47,6 +47,8 @@ static const struct {
 	{{"--boot", "uefi", "x"}, "--boot", "uefi"},
 	{{"--boot=", "x"}, "--boot", "auto, multiboot2"},
 	{{"--boot", "ELF", "x"}, "--boot", "ELF"},
+	{{"--machine", "q35", "x"}, "--machine", "q35"},
+	{{"--machine=", "x"}, "--machine", "pc, minimal"},
 	{{"--pager", "swap", "x"}, "--pager", "swap"},
 	{{"--pager=uff", "x"}, "--pager", "uff"},
 	{{"--window", "0", "x"}, "--window", "0"},
@@ -129,13 +131,14 @@ END_TEST
 START_TEST(help_names_every_option)
 {
 	static const char *const names[] = {
-		"--mem",     "--cpus",	     "--append",   "--params",
-		"--initrd",  "--module",     "--boot",	   "--pager",
-		"--window",  "--mbi-addr",   "--lazy-ram", "--stats",
-		"--trace",   "--boot-timer", "--timeout",  "--quiet",
-		"--verbose", "--version",    "--help",	   "-m,",
-		"-c,",	     "-a,",	     "-p",	   "-i,",
-		"-q,",	     "-v,",	     "IMAGE",	   "Ctrl-A",
+		"--mem",    "--cpus",	 "--append",	 "--params",
+		"--initrd", "--module",	 "--boot",	 "--machine",
+		"--pager",  "--window",	 "--mbi-addr",	 "--lazy-ram",
+		"--stats",  "--trace",	 "--boot-timer", "--timeout",
+		"--quiet",  "--verbose", "--version",	 "--help",
+		"-m,",	    "-c,",	 "-a,",		 "-p",
+		"-i,",	    "-q,",	 "-v,",		 "IMAGE",
+		"Ctrl-A",
 	};
 	struct run *run = VMM("--help");
 
@@ -210,6 +213,20 @@ START_TEST(processors_are_as_many_as_said)
 	static const char *const options[] = {"-c2", "--cpus=2", "--cp=2"};
 
 	run_out_has(guest(options[_i], "-q"), "\n2 processors\n");
+}
+END_TEST
+
+START_TEST(machine_is_the_one_that_was_said)
+{
+	static const char *const options[] = {"--machine=pc", "-q",
+					      "--machine=minimal"};
+	const char *image = must_built("guest/pc.elf");
+	struct run *run = VMM(options[_i], "--stats=json", image, "-a",
+			      _i == 2 ? "minimal" : "");
+
+	run_is(run, 0);
+	run_err_has(run,
+		    _i == 2 ? "\"machine\":\"minimal\"" : "\"machine\":\"pc\"");
 }
 END_TEST
 
@@ -328,6 +345,7 @@ static void fill_spellings(TCase *tcase)
 	must_add_folder(tcase);
 	tcase_add_loop_test(tcase, memory_size_is_what_was_said, 0, 9);
 	tcase_add_loop_test(tcase, processors_are_as_many_as_said, 0, 3);
+	tcase_add_loop_test(tcase, machine_is_the_one_that_was_said, 0, 3);
 	tcase_add_loop_test(tcase, command_line_reaches_the_guest, 0, 4);
 	tcase_add_test(tcase, command_lines_are_joined_in_order);
 	tcase_add_test(tcase, options_after_the_image_count);

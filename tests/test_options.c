@@ -91,6 +91,7 @@ START_TEST(image_alone_gets_the_defaults)
 	ck_assert_str_eq(o.cmdline, "");
 	ck_assert_uint_eq(o.nr_modules, 0);
 	ck_assert_int_eq(o.boot, BOOT_AUTO);
+	ck_assert_int_eq(o.machine, MACHINE_PC);
 	ck_assert_int_eq(o.pager, PAGER_UFFD);
 	ck_assert_uint_eq(o.window_pages, WINDOW_MAX);
 	ck_assert(!o.mbi_addr_given && !o.lazy_ram && !o.boot_timer);
@@ -229,6 +230,18 @@ START_TEST(names_of_protocols_and_pagers_are_known)
 }
 END_TEST
 
+START_TEST(machines_have_names)
+{
+	ACCEPT("--machine", "pc", "g");
+	ck_assert_int_eq(o.machine, MACHINE_PC);
+	options_fini(&o);
+	ACCEPT("--machine=minimal", "g");
+	ck_assert_int_eq(o.machine, MACHINE_MINIMAL);
+	ck_assert_str_eq(machine_name(o.machine), "minimal");
+	options_fini(&o);
+}
+END_TEST
+
 START_TEST(windows_are_whole_pages_up_to_the_largest)
 {
 	ACCEPT("--window", "4K", "g");
@@ -325,11 +338,11 @@ END_TEST
 START_TEST(help_fits_a_screen_and_names_each_option)
 {
 	static const char *const names[] = {
-		"--mem",     "--cpus",	     "--append",   "--params",
-		"--initrd",  "--module",     "--boot",	   "--pager",
-		"--window",  "--mbi-addr",   "--lazy-ram", "--stats",
-		"--trace",   "--boot-timer", "--timeout",  "--quiet",
-		"--verbose", "--version",    "--help",
+		"--mem",    "--cpus",	 "--append",	 "--params",
+		"--initrd", "--module",	 "--boot",	 "--machine",
+		"--pager",  "--window",	 "--mbi-addr",	 "--lazy-ram",
+		"--stats",  "--trace",	 "--boot-timer", "--timeout",
+		"--quiet",  "--verbose", "--version",	 "--help",
 	};
 	unsigned lines = 0, column = 0;
 
@@ -404,6 +417,8 @@ static const struct {
 	{{"g", "--boot=grub"}, "multiboot2"},
 	{{"g", "--boot=ELF"}, "--boot ELF"},
 	{{"g", "--boot="}, "--boot "},
+	{{"g", "--machine=PC"}, "--machine PC"},
+	{{"g", "--machine="}, "pc, minimal"},
 	{{"g", "--pager=mmap"}, "eager"},
 	{{"g", "--pager="}, "--pager "},
 	{{"g", "--window=0"}, "--window 0"},
@@ -492,6 +507,7 @@ Suite *options_suite(void)
 	tcase_add_test(tc, image_may_come_behind_the_dashes);
 	tcase_add_test(tc, modules_are_taken_in_order);
 	tcase_add_test(tc, names_of_protocols_and_pagers_are_known);
+	tcase_add_test(tc, machines_have_names);
 	tcase_add_test(tc, windows_are_whole_pages_up_to_the_largest);
 	tcase_add_test(tc, information_address_is_taken_zero_included);
 	tcase_add_test(tc, statistics_are_text_unless_json_is_asked_for);

@@ -39,22 +39,91 @@ static const struct {
 	{{.image = "guest/touch.elf", .pager = PAGER_MAP}, 0, "1024 pages"},
 	{{.image = "guest/touch.elf", .pager = PAGER_EAGER}, 0, "1024 pages"},
 	{{.image = "guest.elf", .cpus = 2}, 0, "verified"},
+	{{.image = "guest.elf", .cpus = 2, .memory = 6 * GIB}, 0, "verified"},
 };
+
+static const enum machine machines[] = {MACHINE_PC, MACHINE_MINIMAL};
 
 START_TEST(guest_ends_with_its_status_and_leaves_nothing)
 {
+	struct guest_config config = runs[_i / 2].config;
+	struct must_count before;
+	struct guest guest;
+
+	config.machine = machines[_i % 2];
+	must_count(&before);
+	guest_plan(&guest, &config);
+	guest_create(&guest);
+	guest_start(&guest);
+	ck_assert_int_eq(guest_wait(&guest), runs[_i / 2].status);
+	ck_assert_msg(strstr(guest_output(&guest), runs[_i / 2].out), "%s",
+		      guest_output(&guest));
+	guest_destroy(&guest);
+	guest_left_nothing(&before);
+}
+END_TEST
+
+/* pc: what each machine has and how it ends, seen by a guest. */
+static const struct {
+	enum machine machine;
+	const char *cmdline;
+	unsigned cpus;
+} ends[] = {
+	{MACHINE_PC, "extended=64512", 1},
+	{MACHINE_PC, "end=sleep", 2},
+	{MACHINE_PC, "end=sleep-byte", 1},
+	{MACHINE_PC, "end=reset", 1},
+	{MACHINE_PC, "end=keyboard", 2},
+	{MACHINE_PC, "end=output-port", 1},
+	{MACHINE_PC, "end=port-a", 1},
+	{MACHINE_MINIMAL, "minimal", 1},
+	{MACHINE_MINIMAL, "minimal end=sleep", 1},
+	{MACHINE_MINIMAL, "minimal end=sleep-byte", 2},
+	{MACHINE_MINIMAL, "minimal end=reset", 1},
+};
+
+START_TEST(machine_has_its_devices_and_ends_as_it_is_told)
+{
+	const struct guest_config config = {
+		.machine = ends[_i].machine,
+		.image = "guest/pc.elf",
+		.cmdline = ends[_i].cmdline,
+		.cpus = ends[_i].cpus,
+	};
 	struct must_count before;
 	struct guest guest;
 
 	must_count(&before);
-	guest_plan(&guest, &runs[_i].config);
+	guest_plan(&guest, &config);
 	guest_create(&guest);
 	guest_start(&guest);
-	ck_assert_int_eq(guest_wait(&guest), runs[_i].status);
-	ck_assert_msg(strstr(guest_output(&guest), runs[_i].out), "%s",
+	ck_assert_msg(!guest_wait(&guest), "%s%s", guest_output(&guest),
+		      guest.stop.reason);
+	ck_assert_msg(strstr(guest_output(&guest), "pc: all there\n"), "%s",
 		      guest_output(&guest));
 	guest_destroy(&guest);
 	guest_left_nothing(&before);
+}
+END_TEST
+
+/* A halted vCPU sleeps in KVM, interrupts off. */
+START_TEST(guest_that_halted_for_good_is_stopped)
+{
+	const struct guest_config config = {
+		.machine = machines[_i],
+		.image = "guest/pc.elf",
+		.cmdline = _i ? "minimal end=halt" : "end=halt",
+		.cpus = 2,
+	};
+	struct guest guest;
+
+	guest_plan(&guest, &config);
+	guest_create(&guest);
+	guest_start(&guest);
+	must_sleep(0.1);
+	ck_assert(!stop_asked(&guest.stop));
+	ck_assert(vm_stop(guest.vm));
+	guest_destroy(&guest);
 }
 END_TEST
 
@@ -80,7 +149,8 @@ START_TEST(input_arrives_by_interrupt)
 	struct guest guest;
 	size_t sent = 0;
 
-	guest_plan(&guest, &(struct guest_config){.image = "guest/echo.elf"});
+	guest_plan(&guest, &(struct guest_config){.image = "guest/echo.elf",
+						  .machine = machines[_i]});
 	guest_create(&guest);
 	guest_start(&guest);
 	while (!atomic_load(&guest.timeline.at[PHASE_READY]))
@@ -106,6 +176,7 @@ START_TEST(guest_without_exits_is_stopped)
 
 	must_count(&before);
 	guest_plan(&guest, &(struct guest_config){.image = "guest/spin.elf",
+						  .machine = machines[_i],
 						  .cpus = 3});
 	guest_create(&guest);
 	guest_start(&guest);
@@ -121,8 +192,8 @@ END_TEST
 
 START_TEST(guest_that_never_started_leaves_nothing)
 {
-	const struct guest_config config = {.image = "guest/touch.elf",
-					    .cpus = 4};
+	const struct guest_config config = {
+		.image = "guest/touch.elf", .machine = machines[_i], .cpus = 4};
 	struct must_count before;
 	struct guest guest;
 
@@ -141,6 +212,7 @@ END_TEST
 START_TEST(stop_at_any_moment_ends_the_guest)
 {
 	const struct guest_config config = {.image = "guest/touch.elf",
+					    .machine = machines[_i],
 					    .cmdline = "same",
 					    .cpus = 4,
 					    .window_pages = 1};
@@ -162,8 +234,10 @@ END_TEST
 
 START_TEST(guests_follow_each_other_in_one_process)
 {
-	const struct guest_config config = {
-		.image = "guest/status.elf", .cmdline = "exit=5", .cpus = 2};
+	const struct guest_config config = {.image = "guest/status.elf",
+					    .machine = machines[_i],
+					    .cmdline = "exit=5",
+					    .cpus = 2};
 	struct must_count before;
 
 	must_count(&before);
@@ -183,6 +257,7 @@ START_TEST(two_guests_at_once_do_not_meet)
 	for (int i = 0; i < 2; i++) {
 		guest_plan(&guests[i],
 			   &(struct guest_config){.image = "guest/touch.elf",
+						  .machine = machines[i],
 						  .cmdline = words[i],
 						  .cpus = 2});
 		guest_create(&guests[i]);
@@ -280,6 +355,7 @@ START_TEST(first_access_of_any_kind_to_far_memory_is_exact)
 	struct must_count before;
 	struct guest guest;
 
+	config.machine = machines[_i % 2];
 	config.image = "guest/faraway.elf";
 	config.memory = 3 * GIB;
 	must_count(&before);
@@ -300,13 +376,21 @@ static void fill_runs(TCase *tc)
 {
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, guest_ends_with_its_status_and_leaves_nothing,
-			    0, NR(runs));
+			    0, NR(runs) * NR(machines));
+	tcase_add_loop_test(tc, machine_has_its_devices_and_ends_as_it_is_told,
+			    0, NR(ends));
+	tcase_add_loop_test(tc, guest_that_halted_for_good_is_stopped, 0,
+			    NR(machines));
 	tcase_add_test(tc, crash_names_its_cause_and_its_registers);
-	tcase_add_test(tc, input_arrives_by_interrupt);
-	tcase_add_test(tc, guest_without_exits_is_stopped);
-	tcase_add_test(tc, guest_that_never_started_leaves_nothing);
-	tcase_add_test(tc, stop_at_any_moment_ends_the_guest);
-	tcase_add_test(tc, guests_follow_each_other_in_one_process);
+	tcase_add_loop_test(tc, input_arrives_by_interrupt, 0, NR(machines));
+	tcase_add_loop_test(tc, guest_without_exits_is_stopped, 0,
+			    NR(machines));
+	tcase_add_loop_test(tc, guest_that_never_started_leaves_nothing, 0,
+			    NR(machines));
+	tcase_add_loop_test(tc, stop_at_any_moment_ends_the_guest, 0,
+			    NR(machines));
+	tcase_add_loop_test(tc, guests_follow_each_other_in_one_process, 0,
+			    NR(machines));
 	tcase_add_test(tc, two_guests_at_once_do_not_meet);
 	tcase_add_test(tc, what_the_host_does_not_have_is_refused);
 }

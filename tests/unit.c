@@ -13,7 +13,8 @@ static Suite *(*const suites[])(void) = {
 	uart_suite,   ioapic_suite,   console_suite,	cpuid_suite,
 	memmap_suite, boot_suite,     multiboot2_suite, options_suite,
 	gate_suite,   memory_suite,   stop_suite,	insn_suite,
-	aml_suite,    firmware_suite,
+	aml_suite,    firmware_suite, cmos_suite,	i8042_suite,
+	power_suite,  board_suite,
 };
 
 int main(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * poll(2) over five descriptors. Output without a newline (a prompt) is flushed
+ * poll(2) over a handful of descriptors. Output without a newline (a prompt) is flushed
  * by this thread some milliseconds later: the first byte wakes it, and it stays
  * awake while output comes, so that a chatty guest pays for one wake-up, not
  * for one per line.
@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include "vmm/events.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -41,7 +42,6 @@ int events_init(struct events *events, struct stop *stop,
 		.start_ns = timeline_now(CLOCK_MONOTONIC),
 		.signal_fd = -1,
 		.wake_fd = -1,
-		.watch_fd = -1,
 	};
 	sigemptyset(&events->signals);
 	add_signal(&events->signals, SIGINT);
@@ -60,9 +60,9 @@ int events_init(struct events *events, struct stop *stop,
 void events_watch(struct events *events, int fd, void (*readable)(void *ctx),
 		  void *ctx)
 {
-	events->watch_fd = fd;
-	events->readable = readable;
-	events->readable_ctx = ctx;
+	assert(events->nr_watches < EVENTS_WATCHES);
+	events->watches[events->nr_watches++] =
+		(struct events_watch){fd, readable, ctx};
 }
 
 void events_wake(void *arg)
@@ -146,14 +146,19 @@ void events_run(struct events *events, events_input_fn input, void *ctx)
 	int ms, n;
 
 	while (!stop_asked(events->stop)) {
-		struct pollfd fds[] = {
+		struct pollfd fds[4 + EVENTS_WATCHES] = {
 			{.fd = events->stop->event, .events = POLLIN},
 			{.fd = events->signal_fd, .events = POLLIN},
 			{.fd = events->wake_fd, .events = POLLIN},
 			{.fd = in.len ? -1 : console_fd(events->console),
 			 .events = POLLIN},
-			{.fd = events->watch_fd, .events = POLLIN},
 		};
+
+		for (unsigned i = 0; i < events->nr_watches; i++)
+			fds[4 + i] = (struct pollfd){
+				.fd = events->watches[i].fd,
+				.events = POLLIN,
+			};
 
 		ms = patience(events);
 		if (!ms) {
@@ -161,7 +166,7 @@ void events_run(struct events *events, events_input_fn input, void *ctx)
 				     "stopped by --timeout");
 			break;
 		}
-		n = poll(fds, 5, ms);
+		n = poll(fds, 4 + events->nr_watches, ms);
 		if (n < 0)
 			continue; /* EINTR: nothing was learnt */
 		if (fds[1].revents)
@@ -171,8 +176,10 @@ void events_run(struct events *events, events_input_fn input, void *ctx)
 			continue;
 		if (fds[3].revents)
 			take_input(events, &in);
-		if (fds[4].revents)
-			events->readable(events->readable_ctx);
+		for (unsigned i = 0; i < events->nr_watches; i++)
+			if (fds[4 + i].revents)
+				events->watches[i].readable(
+					events->watches[i].ctx);
 		pass_input(&in, input, ctx);
 		/* Not starved by input that never ends. */
 		now_ns = timeline_now(CLOCK_MONOTONIC);

@@ -14,6 +14,8 @@
 #include "vmm/console.h"
 #include "vmm/stop.h"
 
+#define EVENTS_WATCHES 2
+
 struct events {
 	/* Set by events_init, constant after: */
 	struct stop *stop;
@@ -22,9 +24,12 @@ struct events {
 	uint64_t start_ns;
 	sigset_t signals; /* that end the VM */
 	int signal_fd, wake_fd;
-	int watch_fd; /* not ours; -1: none */
-	void (*readable)(void *ctx);
-	void *readable_ctx;
+	struct events_watch {
+		int fd; /* not ours */
+		void (*readable)(void *ctx);
+		void *ctx;
+	} watches[EVENTS_WATCHES];
+	unsigned nr_watches;
 
 	/* Any thread: somebody looks after the console's output already. */
 	_Atomic bool awake;
@@ -45,7 +50,8 @@ int events_init(struct events *events, struct stop *stop,
  * when called often. */
 void events_wake(void *events);
 
-/* Calls back whenever fd is readable, from events_run. fd -1: never. */
+/* Calls back whenever fd is readable, from events_run. fd -1: never. At most
+ * EVENTS_WATCHES times. */
 void events_watch(struct events *events, int fd, void (*readable)(void *ctx),
 		  void *ctx);
 

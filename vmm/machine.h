@@ -5,14 +5,19 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "guest/abi.h"
 
 enum machine {
 	MACHINE_PC,	/* PIC, IOAPIC, PIT, RTC, i8042 ...: what a PC has */
-	MACHINE_MINIMAL /* local APICs, an IOAPIC, a serial port: see vm.c */
+	MACHINE_MINIMAL /* local APICs, an IOAPIC, a serial port: board.c */
 };
+
+/* The names of --machine. */
+const char *machine_name(enum machine machine);
+bool machine_parse(const char *name, enum machine *machine);
 
 #define MACHINE_LAPIC_BASE 0xfee00000u
 

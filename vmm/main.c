@@ -61,6 +61,7 @@ static int load_image(struct session *s)
 	const struct options *o = &s->options;
 	struct boot_params params = {
 		.protocol = o->boot,
+		.machine = o->machine,
 		.cpus = o->cpus,
 		.memory = o->memory,
 		.cmdline = o->cmdline,
@@ -108,6 +109,13 @@ static void on_file_change(void *ctx)
 	struct session *s = ctx;
 
 	pager_check_sources(s->pager);
+}
+
+static void on_timer(void *ctx)
+{
+	struct session *s = ctx;
+
+	vm_timer_expired(s->vm);
 }
 
 static void on_pager_event(void *ctx, const struct pager_event *event)
@@ -185,6 +193,7 @@ static int make_vm(struct session *s)
 {
 	const struct options *o = &s->options;
 	struct vm_config config = {
+		.machine = o->machine,
 		.memory = o->memory,
 		.cpus = o->cpus,
 		.plan = s->plan,
@@ -205,6 +214,7 @@ static int make_vm(struct session *s)
 					  : STATUS_HOST,
 			    err.text);
 	events_watch(&s->events, pager_watch_fd(s->pager), on_file_change, s);
+	events_watch(&s->events, vm_timer_fd(s->vm), on_timer, s);
 	return 0;
 }
 

@@ -23,6 +23,7 @@
 
 enum {
 	OPT_BOOT = 256,
+	OPT_MACHINE,
 	OPT_MODULE,
 	OPT_PAGER,
 	OPT_WINDOW,
@@ -43,6 +44,7 @@ static const struct option long_options[] = {
 	{"initrd", required_argument, NULL, 'i'},
 	{"module", required_argument, NULL, OPT_MODULE},
 	{"boot", required_argument, NULL, OPT_BOOT},
+	{"machine", required_argument, NULL, OPT_MACHINE},
 	{"pager", required_argument, NULL, OPT_PAGER},
 	{"window", required_argument, NULL, OPT_WINDOW},
 	{"mbi-addr", required_argument, NULL, OPT_MBI_ADDR},
@@ -70,6 +72,7 @@ static const char help[] =
 	"  -i, --initrd FILE    a module whose string is its path\n"
 	"      --module FILE[,ARGS]  a module, with its string\n"
 	"      --boot PROTOCOL  auto, multiboot2, elf, long (auto)\n"
+	"      --machine NAME   pc, minimal (pc)\n"
 	"      --pager MODE     uffd, map, eager (uffd)\n"
 	"      --window SIZE    most to bring per fault, 4K to 256K (256K)\n"
 	"      --mbi-addr ADDR  place of the multiboot2 information (0)\n"
@@ -201,6 +204,13 @@ static enum options_result take_boot(struct options *o, const char *arg)
 	return OPTIONS_RUN;
 }
 
+static enum options_result take_machine(struct options *o, const char *arg)
+{
+	if (!machine_parse(arg, &o->machine))
+		return usage("--machine %s: not one of pc, minimal", arg);
+	return OPTIONS_RUN;
+}
+
 static enum options_result take_pager(struct options *o, const char *arg)
 {
 	static const char *const names[] = {
@@ -309,6 +319,8 @@ static enum options_result take(struct options *o, int option, char *arg)
 		return take_module(o, arg, true);
 	case OPT_BOOT:
 		return take_boot(o, arg);
+	case OPT_MACHINE:
+		return take_machine(o, arg);
 	case OPT_PAGER:
 		return take_pager(o, arg);
 	case OPT_WINDOW:
@@ -366,6 +378,7 @@ enum options_result options_parse(struct options *options, int argc,
 		.memory = MEMORY_DEFAULT,
 		.cpus = 1,
 		.cmdline = strdup(""),
+		.machine = MACHINE_PC,
 		.boot = BOOT_AUTO,
 		.pager = PAGER_UFFD,
 		.window_pages = WINDOW_MAX,

@@ -11,6 +11,7 @@
 #include "pager/gpa.h"
 #include "pager/pager.h"
 #include "vmm/boot.h"
+#include "vmm/machine.h"
 
 enum stats_form {
 	STATS_NONE,
@@ -22,6 +23,7 @@ struct options {
 	const char *image;
 	uint64_t memory; /* bytes, a multiple of PAGE_SIZE */
 	unsigned cpus;
+	enum machine machine;
 	char *cmdline; /* --append and the words after --, never NULL */
 	struct boot_module_option *modules;
 	size_t nr_modules;

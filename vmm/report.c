@@ -51,8 +51,9 @@ void report_text(FILE *out, const struct report *r)
 			fprintf(out, "  %-18s %7.3f\n", phase_names[i],
 				us / 1e3);
 	}
-	fprintf(out, "boot %s, pager %s\n", boot_protocol_name(r->protocol),
-		pager_names[r->options->pager]);
+	fprintf(out, "boot %s, pager %s, machine %s\n",
+		boot_protocol_name(r->protocol), pager_names[r->options->pager],
+		machine_name(r->options->machine));
 	fprintf(out, "pages     %llu present of %llu\n",
 		(unsigned long long)r->pager.pages_present,
 		(unsigned long long)r->pager.pages);
@@ -80,7 +81,10 @@ void report_json(FILE *out, const struct report *r)
 	fprintf(out, "{\"status\":%d,\"boot\":\"%s\",\"pager\":\"%s\"",
 		r->status, boot_protocol_name(r->protocol),
 		pager_names[r->options->pager]);
-	fprintf(out, ",\"memory_bytes\":%llu,\"cpus\":%u,\"phases_us\":{",
+	fprintf(out,
+		",\"machine\":\"%s\",\"memory_bytes\":%llu,\"cpus\":%u"
+		",\"phases_us\":{",
+		machine_name(r->options->machine),
 		(unsigned long long)r->options->memory, r->options->cpus);
 	for (int i = PHASE_IMAGE; i < PHASES; i++) {
 		double us = phase_us(r->timeline, (enum phase)i);

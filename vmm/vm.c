@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The `minimal` machine: local APICs in KVM, an I/O APIC of ours (split
- * irqchip), a serial port, two ports of the guest interface, RAM. Nothing sits
- * on KVM's own I/O buses, and slots come before the interrupt chip, because
- * both cost milliseconds at start or exit.
+ * KVM's objects, in the order in which they must or had better be created:
+ * memory slots come before the interrupt chips, because after some of these
+ * each slot costs milliseconds.
  *
- * KVM api.rst KVM_CREATE_VM, KVM_CAP_SPLIT_IRQCHIP, KVM_SIGNAL_MSI,
- * KVM_SET_GSI_ROUTING.
+ * KVM api.rst KVM_CREATE_VM.
  */
 #define _GNU_SOURCE
 #include "vmm/vm.h"
@@ -23,15 +21,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "guest/abi.h"
+#include "vmm/board.h"
 #include "vmm/bus.h"
+#include "vmm/chips.h"
 #include "vmm/cpuid.h"
 #include "vmm/gate.h"
-#include "vmm/ioapic.h"
-#include "vmm/memmap.h"
 #include "vmm/memory.h"
 #include "vmm/status.h"
-#include "vmm/uart.h"
 #include "vmm/vcpu.h"
 
 #define CPUID_MAX 256
@@ -56,15 +52,9 @@ struct vm {
 	struct vcpu *vcpus;
 	unsigned nr_vcpus;
 
-	/* Lock themselves: */
-	struct ioapic ioapic;
-	struct uart uart;
-
+	struct board board;   /* locks itself */
+	struct chips chips;   /* locks itself */
 	struct memory memory; /* see memory.h */
-
-	pthread_mutex_t routes_lock;
-	/* routes_lock held: by pin; type 0: none */
-	struct kvm_irq_routing_entry routes[IOAPIC_PINS];
 };
 
 __attribute__((format(printf, 3, 4))) static int
@@ -76,107 +66,6 @@ error(struct vm_error *err, int rc, const char *format, ...)
 	vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
 	return rc;
-}
-
-/* Guest interface (guest/abi.h). */
-
-static void exit_port(void *ctx, uint64_t offset, void *data, unsigned len,
-		      enum bus_dir dir)
-{
-	struct vm *vm = ctx;
-	uint8_t status;
-
-	(void)offset;
-	memcpy(&status, data, 1);
-	if (dir == BUS_READ)
-		memset(data, 0xff, len);
-	else if (status > ABI_EXIT_MAX)
-		stop_request(vm->config.stop, ABI_EXIT_MAX,
-			     "guest exit status %u reported as %u", status,
-			     ABI_EXIT_MAX);
-	else
-		stop_request(vm->config.stop, status, NULL);
-}
-
-static void ready_port(void *ctx, uint64_t offset, void *data, unsigned len,
-		       enum bus_dir dir)
-{
-	struct vm *vm = ctx;
-
-	(void)offset;
-	if (dir == BUS_READ)
-		memset(data, 0xff, len);
-	else
-		timeline_mark(vm->config.timeline, PHASE_READY);
-}
-
-/* Between serial port and console. */
-
-static void serial_out(void *ctx, uint8_t byte)
-{
-	struct vm *vm = ctx;
-
-	console_put(vm->config.console, byte);
-	vm->config.wake(vm->config.wake_ctx);
-}
-
-static void serial_room(void *ctx)
-{
-	struct vm *vm = ctx;
-
-	vm->config.wake(vm->config.wake_ctx);
-}
-
-size_t vm_input(struct vm *vm, const uint8_t *bytes, size_t len)
-{
-	return uart_receive(&vm->uart, bytes, len);
-}
-
-/* Between I/O APIC and KVM. */
-
-static void send_msi(void *ctx, uint64_t addr, uint32_t data)
-{
-	struct vm *vm = ctx;
-	struct kvm_msi msi = {
-		.address_lo = (uint32_t)addr,
-		.address_hi = (uint32_t)(addr >> 32),
-		.data = data,
-	};
-
-	/* 0: no local APIC took it, which is the guest's affair. */
-	ioctl(vm->fd, KVM_SIGNAL_MSI, &msi);
-}
-
-/* The pins whose end-of-interrupt KVM shall report. KVM takes the whole table
- * at once. */
-static void set_route(void *ctx, unsigned pin, bool active, uint64_t addr,
-		      uint32_t data)
-{
-	struct vm *vm = ctx;
-	/* A header with a flexible array behind it. */
-	_Alignas(struct kvm_irq_routing) uint8_t
-		buf[sizeof(struct kvm_irq_routing) +
-		    IOAPIC_PINS * sizeof(struct kvm_irq_routing_entry)] = {0};
-	struct kvm_irq_routing *table = (void *)buf;
-
-	pthread_mutex_lock(&vm->routes_lock);
-	vm->routes[pin] = (struct kvm_irq_routing_entry){
-		.gsi = pin,
-		.type = active ? KVM_IRQ_ROUTING_MSI : 0,
-		.u.msi =
-			{
-				.address_lo = (uint32_t)addr,
-				.address_hi = (uint32_t)(addr >> 32),
-				.data = data,
-			},
-	};
-	for (unsigned i = 0; i < IOAPIC_PINS; i++)
-		if (vm->routes[i].type)
-			table->entries[table->nr++] = vm->routes[i];
-	if (ioctl(vm->fd, KVM_SET_GSI_ROUTING, table))
-		stop_request(vm->config.stop, STATUS_HOST,
-			     "KVM_SET_GSI_ROUTING: %s", strerror(errno));
-	pthread_mutex_unlock(&vm->routes_lock);
 }
 
 static int set_slot(void *ctx, unsigned slot, gpa_t gpa, uint64_t len,
@@ -220,17 +109,24 @@ static int open_kvm(struct vm *vm, struct vm_error *err)
 	return 0;
 }
 
+static int check_capabilities(const struct vm *vm, struct vm_error *err)
+{
+	const struct chips_kind *kind = vm->chips.kind;
+
+	if (ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_IMMEDIATE_EXIT) <= 0)
+		return error(err, -ENODEV,
+			     "this kernel's KVM lacks KVM_CAP_IMMEDIATE_EXIT; "
+			     "Linux 4.12 or later has it");
+	for (const struct chips_capability *c = kind->needed; c->name; c++)
+		if (ioctl(vm->kvm, KVM_CHECK_EXTENSION, c->number) <= 0)
+			return error(err, -ENODEV,
+				     "this kernel's KVM lacks %s; %s", c->name,
+				     kind->mend);
+	return 0;
+}
+
 static int create_vm(struct vm *vm, struct vm_error *err)
 {
-	static const struct {
-		int cap;
-		const char *name;
-	} needed[] = {
-		{KVM_CAP_SPLIT_IRQCHIP, "KVM_CAP_SPLIT_IRQCHIP"},
-		{KVM_CAP_SIGNAL_MSI, "KVM_CAP_SIGNAL_MSI"},
-		{KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},
-	};
-
 	do
 		vm->fd = ioctl(vm->kvm, KVM_CREATE_VM, 0);
 	while (vm->fd < 0 && errno == EINTR);
@@ -241,13 +137,8 @@ static int create_vm(struct vm *vm, struct vm_error *err)
 	if (vm->fd < 0)
 		return error(err, -ENODEV, "KVM_CREATE_VM: %s",
 			     strerror(errno));
-	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
-		if (ioctl(vm->kvm, KVM_CHECK_EXTENSION, needed[i].cap) <= 0)
-			return error(err, -ENODEV,
-				     "this kernel's KVM lacks %s; Linux 4.12 "
-				     "or later has it",
-				     needed[i].name);
-	return 0;
+	vm->chips.vm_fd = vm->fd;
+	return check_capabilities(vm, err);
 }
 
 /* Does KVM have the page tables that make slots cheap? Where it does not tell,
@@ -291,23 +182,21 @@ static int create_memory(struct vm *vm, struct vm_error *err)
 	return 0;
 }
 
-static int create_irqchip(struct vm *vm, struct vm_error *err)
+static int create_chips(struct vm *vm, struct vm_error *err)
 {
-	struct kvm_enable_cap cap = {
-		.cap = KVM_CAP_SPLIT_IRQCHIP,
-		.args = {IOAPIC_PINS},
-	};
 	struct kvm_enable_cap failures = {
 		.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE,
 		.args = {1},
 	};
+	const char *what;
+	int rc;
 
 	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, (unsigned long)TSS_ADDR))
 		return error(err, -errno, "KVM_SET_TSS_ADDR: %s",
 			     strerror(errno));
-	if (ioctl(vm->fd, KVM_ENABLE_CAP, &cap))
-		return error(err, -errno, "KVM_CAP_SPLIT_IRQCHIP: %s",
-			     strerror(errno));
+	rc = vm->chips.kind->create(&vm->chips, &what);
+	if (rc)
+		return error(err, rc, "%s: %s", what, strerror(-rc));
 	/* Otherwise the guest would get #UD for what KVM cannot emulate. Kernels
 	 * before 5.15 do not have it. */
 	ioctl(vm->fd, KVM_ENABLE_CAP, &failures);
@@ -384,26 +273,45 @@ static int create_vcpus(struct vm *vm, struct vm_error *err)
 	return rc;
 }
 
-/* The whole machine. Nothing here can fail: the ranges are constants that do
- * not overlap. */
-static void create_devices(struct vm *vm)
+static int create_devices(struct vm *vm, struct vm_error *err)
 {
-	struct irq_line com1 = {ioapic_set, &vm->ioapic, ABI_COM1_IRQ};
-
-	ioapic_init(&vm->ioapic, send_msi, set_route, vm);
-	uart_init(&vm->uart, com1, serial_out, serial_room, vm);
+	const struct vm_config *c = &vm->config;
+	struct board_config board = {
+		.machine = c->machine,
+		.memory = c->memory,
+		.irq_ctx = &vm->chips,
+		.console = c->console,
+		.stop = c->stop,
+		.timeline = c->timeline,
+		.wake = c->wake,
+		.wake_ctx = c->wake_ctx,
+	};
+	int rc;
 
 	bus_init(&vm->ports);
-	bus_add(&vm->ports, ABI_PORT_COM1, UART_PORTS, "com1", uart_access,
-		&vm->uart);
-	bus_add(&vm->ports, ABI_PORT_EXIT, 1, "exit", exit_port, vm);
-	bus_add(&vm->ports, ABI_PORT_READY, 1, "ready", ready_port, vm);
-	bus_close(&vm->ports);
-
 	bus_init(&vm->mmio);
-	bus_add(&vm->mmio, ABI_IOAPIC_BASE, IOAPIC_LEN, "ioapic", ioapic_access,
-		&vm->ioapic);
+	chips_init(&vm->chips, c->machine, c->stop, &vm->mmio);
+	board.set_irq = vm->chips.kind->set_irq;
+	rc = board_init(&vm->board, &board, &vm->ports);
+	bus_close(&vm->ports);
 	bus_close(&vm->mmio);
+	return rc ? error(err, rc, "cannot create a timer: %s", strerror(-rc))
+		  : 0;
+}
+
+size_t vm_input(struct vm *vm, const uint8_t *bytes, size_t len)
+{
+	return board_input(&vm->board, bytes, len);
+}
+
+int vm_timer_fd(const struct vm *vm)
+{
+	return vm->board.timer.fd;
+}
+
+void vm_timer_expired(struct vm *vm)
+{
+	board_timer_expired(&vm->board);
 }
 
 static int arm(struct vm *vm, struct vm_error *err)
@@ -441,22 +349,22 @@ int vm_create(struct vm **out, const struct vm_config *config,
 	vm->kvm = vm->fd = -1;
 	vm->env.exits.ports = &vm->ports;
 	vm->env.exits.mmio = &vm->mmio;
-	vm->env.exits.ioapic = &vm->ioapic;
+	vm->env.exits.ioapic = &vm->chips.ioapic;
 	vm->env.exits.memory = &vm->memory;
 	vm->env.exits.pager = config->pager;
 	vm->env.exits.stop = config->stop;
 	vm->env.trace = config->trace;
 	vm->env.timeline = config->timeline;
 	gate_init(&vm->env.gate);
-	pthread_mutex_init(&vm->routes_lock, NULL);
-	create_devices(vm);
-	rc = open_kvm(vm, err);
+	rc = create_devices(vm, err);
+	if (!rc)
+		rc = open_kvm(vm, err);
 	if (!rc)
 		rc = create_vm(vm, err);
 	if (!rc)
 		rc = create_memory(vm, err);
 	if (!rc)
-		rc = create_irqchip(vm, err);
+		rc = create_chips(vm, err);
 	if (!rc)
 		rc = create_vcpus(vm, err);
 	if (!rc)
@@ -536,9 +444,8 @@ void vm_destroy(struct vm *vm)
 	if (vm->kvm >= 0)
 		close(vm->kvm);
 	pager_stop(vm->config.pager, NULL);
-	uart_fini(&vm->uart);
-	ioapic_fini(&vm->ioapic);
-	pthread_mutex_destroy(&vm->routes_lock);
+	board_fini(&vm->board);
+	chips_fini(&vm->chips);
 	gate_fini(&vm->env.gate);
 	memory_fini(&vm->memory);
 	free(vm);

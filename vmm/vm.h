@@ -15,12 +15,14 @@
 #include "pager/trace.h"
 #include "vmm/boot.h"
 #include "vmm/console.h"
+#include "vmm/machine.h"
 #include "vmm/stop.h"
 #include "vmm/timeline.h"
 
 struct vm;
 
 struct vm_config {
+	enum machine machine;
 	uint64_t memory; /* bytes, a multiple of PAGE_SIZE */
 	unsigned cpus;
 	const struct boot_plan *plan;
@@ -55,6 +57,11 @@ int vm_start(struct vm *vm, struct vm_error *err);
 
 /* Input for the serial port: takes what fits, returns how many. */
 size_t vm_input(struct vm *vm, const uint8_t *bytes, size_t len);
+
+/* A descriptor that is readable when vm_timer_expired wants to be called, or -1.
+ * Constant. */
+int vm_timer_fd(const struct vm *vm);
+void vm_timer_expired(struct vm *vm);
 
 /*
  * Stops all vCPUs and waits for their threads. False: one is blocked in a fault

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A machine's mainboard: its devices, put together on one bus of ports. What is
+ * on it and where is board_init, which fits a screen. Interrupt chips are
+ * elsewhere (chips.h), and so is KVM.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/alarm.h"
+#include "vmm/bus.h"
+#include "vmm/cmos.h"
+#include "vmm/console.h"
+#include "vmm/i8042.h"
+#include "vmm/irq.h"
+#include "vmm/machine.h"
+#include "vmm/pci.h"
+#include "vmm/power.h"
+#include "vmm/stop.h"
+#include "vmm/timeline.h"
+#include "vmm/uart.h"
+
+struct board_config {
+	enum machine machine;
+	uint64_t memory; /* bytes of RAM, for the CMOS */
+	/* Where ISA interrupts go: irq_line's set() and its ctx. */
+	void (*set_irq)(void *ctx, unsigned irq, bool level);
+	void *irq_ctx;
+	/* These outlive the board: */
+	struct console *console;
+	struct stop *stop;
+	struct timeline *timeline;
+	void (*wake)(void *ctx); /* as struct vm_config has it */
+	void *wake_ctx;
+};
+
+struct board {
+	struct board_config config; /* constant */
+	struct alarm_timer timer;   /* constant */
+	/* Lock themselves: */
+	struct uart uart;
+	struct power power;
+	/* pc: */
+	struct cmos cmos;
+	struct i8042 i8042;
+	struct pci pci;
+};
+
+/* Adds all devices to the bus, which is the board's alone so far. 0 or -errno;
+ * board_fini likes it either way. */
+int board_init(struct board *board, const struct board_config *config,
+	       struct bus *ports);
+void board_fini(struct board *board);
+
+/* Input for the serial port: takes what fits, returns how many. Any thread. */
+size_t board_input(struct board *board, const uint8_t *bytes, size_t len);
+
+/* board->timer.fd, if any, is readable. One thread. */
+void board_timer_expired(struct board *board);

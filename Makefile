@@ -127,6 +127,7 @@ $(BUILD)/vmm: $(MAIN_OBJ) $(BUILD)/libvmm.a $(LIBPAGER)
 
 # Guests are gcc's, whatever builds the rest.
 GUEST_CC ?= gcc
+GUEST_OBJCOPY ?= objcopy
 GUEST_CFLAGS := -std=gnu11 -O2 -m64 -ffreestanding -fno-stack-protector \
 	-fno-pic -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
 	-fno-asynchronous-unwind-tables -fcf-protection=none \
@@ -143,7 +144,7 @@ GB := $(BUILD)/guest
 GUEST_C_PROGRAMS := status badport hlt echo faraway pc
 GUEST_BARE_PROGRAMS := hello triple spin
 GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) \
-	touch lowzero long elf32
+	touch lowzero long elf32 mb1 mb1-address pvh pvh32
 
 GUEST_LIB := $(GO)/lib/cpu.o $(GO)/lib/trap.o $(GO)/lib/smp.o \
 	$(GO)/lib/print.o $(GO)/lib/mb2.o $(GO)/lib/option.o
@@ -172,6 +173,12 @@ $(GO)/%.o: guest/%.S $(BUILD)/flags
 $(GO)/lib/start-high.o: guest/lib/start.S $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -DVIRT_BASE=$(GUEST_VIRT) -MMD -MP -c -o $@ $<
+$(GO)/lib/start-%.o: guest/lib/start.S $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -DSTART_$(START) -MMD -MP -c -o $@ $<
+$(GO)/lib/start-mb1.o: START := MB1
+$(GO)/lib/start-mb1-address.o: START := MB1_ADDRESS
+$(GO)/lib/start-pvh.o: START := PVH
 $(GO)/elf32.o: guest/elf32.S $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) -m32 -I. -MMD -MP -c -o $@ $<
@@ -213,6 +220,26 @@ $(GB)/long.elf: $(GO)/long.o $(GO)/long-entry.o $(GO)/lib/print.o \
 	$(call guest_ld,-Wl$(comma)--defsym=VIRT_BASE=$(GUEST_VIRT))
 $(GB)/elf32.elf: $(GO)/elf32.o guest/link.ld
 	$(call guest_ld,-m32)
+$(GB)/pvh.elf: $(GO)/pvh.o $(GO)/lib/start-pvh.o $(GUEST_LIB) guest/link.ld
+	$(call guest_ld)
+# 64-bit code in ELF32 files: loaders of old want these.
+$(GO)/mb1.elf64: $(GO)/mb1.o $(GO)/lib/start-mb1.o $(GUEST_LIB) guest/link.ld
+	$(call guest_ld)
+$(GO)/mb1-address.elf64: $(GO)/mb1.o $(GO)/lib/start-mb1-address.o \
+		$(GUEST_LIB) guest/link.ld
+	$(call guest_ld)
+$(GB)/pvh32.elf: $(GB)/pvh.elf
+	$(Q)$(GUEST_OBJCOPY) -O elf32-i386 $< $@
+$(GB)/mb1.elf: $(GO)/mb1.elf64
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_OBJCOPY) -O elf32-i386 $< $@
+# Its p_paddr are 16 MiB beside the truth, which the header has.
+$(GB)/mb1-address.elf: $(GO)/mb1-address.elf64
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_OBJCOPY) -O elf32-i386 \
+		--change-section-lma '.text+0x1000000' \
+		--change-section-lma '.data+0x1000000' \
+		--change-section-lma '.bss+0x1000000' $< $@
 $(BUILD)/guest.elf: $(GUEST_KERNEL) $(GO)/pattern-kernel.o \
 		$(GUEST_START_HIGH) guest/kernel/kernel.ld
 	$(call guest_ld,-Wl$(comma)-z$(comma)max-page-size=8)

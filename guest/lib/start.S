@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the multiboot2 entry state (3.3: 32-bit protected mode, paging off) to
- * guest_main in 64-bit mode, for the bootstrap processor and, through a
+ * From the entry state of multiboot2 (3.3: 32-bit protected mode, paging off),
+ * multiboot or PVH to guest_main in 64-bit mode, for the bootstrap processor and, through a
  * trampoline in real mode, for all others.
  *
  * The one idea: nothing is computed that the assembler or linker can compute.
@@ -12,6 +12,9 @@
  * Assembled twice: with VIRT_BASE 0 for programs linked where they are loaded,
  * and with VIRT_BASE 0xffffffff80000000 for those linked in the higher half.
  * Until 64-bit mode is on, code must use PHYS() addresses.
+ * The mark that a boot loader looks for is multiboot2's, unless START_MB1 (a
+ * multiboot header), START_MB1_ADDRESS (the same with address fields) or
+ * START_PVH (Xen's note) is defined.
  */
 #include "guest/abi.h"
 #include "guest/lib/cpu.h"
@@ -34,8 +37,35 @@
 #define PTE_USER 4
 #define PTE_LARGE 0x80
 
+#define MB1_HEADER_MAGIC 0x1badb002
+#define MB1_ALIGN_MODULES 1
+#define MB1_TELL_MEMORY 2
+#define MB1_ADDRESS 0x10000
 #define MB2_HEADER_MAGIC 0xe85250d6
 
+#define XEN_PHYS32_ENTRY 18
+
+#if defined(START_PVH)
+	.section .note.Xen, "a", @note
+	.balign	4
+	.long	4, 4, XEN_PHYS32_ENTRY
+	.asciz	"Xen"
+	.long	PHYS(start)
+#elif defined(START_MB1) || defined(START_MB1_ADDRESS)
+#ifdef START_MB1_ADDRESS
+#define MB1_FLAGS (MB1_ALIGN_MODULES | MB1_TELL_MEMORY | MB1_ADDRESS)
+#else
+#define MB1_FLAGS (MB1_ALIGN_MODULES | MB1_TELL_MEMORY)
+#endif
+	.section .multiboot, "a"	/* 0.6.96, 3.1.1 */
+	.balign	4
+header:
+	.long	MB1_HEADER_MAGIC, MB1_FLAGS, -(MB1_HEADER_MAGIC + MB1_FLAGS)
+#ifdef START_MB1_ADDRESS		/* 3.1.3: loaded from the header on */
+	.long	PHYS(header), PHYS(header), PHYS(data_end), image_end
+	.long	PHYS(start)
+#endif
+#else
 	.section .multiboot, "a"
 	.balign	8
 header:					/* 3.1.1, 3.1.2 */
@@ -44,6 +74,7 @@ header:					/* 3.1.1, 3.1.2 */
 	.short	0, 0			/* 3.1.3: end tag */
 	.long	8
 header_end:
+#endif
 
 	.section .text
 	.code32

@@ -55,11 +55,12 @@ VMM := acpi acpi_dsdt alarm aml blob board boot_firmware boot_image boot_info \
 	memory mptable multiboot2_header multiboot2_info multiboot_address \
 	multiboot_header multiboot_info options pci power pvh_info report stop \
 	uart vcpu vm
-UNIT := unit must elf_writer image_help test_image test_image_field test_image_file \
-	test_image_ram test_loader \
+UNIT := unit must elf_writer image_help boot_help test_image test_image_field test_image_file \
+	test_image_ram test_image_note test_loader \
 	test_page test_window test_pager test_trace test_pt test_bus test_uart \
-	test_ioapic test_cmos test_i8042 test_power test_board test_console test_cpuid test_memmap test_multiboot2 \
-	test_options test_gate test_memory test_boot test_stop \
+	test_ioapic test_cmos test_i8042 test_power test_board test_console test_cpuid test_memmap \
+	test_multiboot test_multiboot2 \
+	test_options test_gate test_memory test_boot test_boot_protocols test_stop \
 	test_insn test_aml test_firmware
 KVM_TESTS := kvm must test_vm test_race
 E2E := e2e must run elf_writer test_cli test_guests test_failures \

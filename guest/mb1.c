@@ -38,8 +38,7 @@ static void show_memory(const struct mb1_info *info)
 	uint32_t end = info->mmap_addr + info->mmap_length;
 
 	CHECK(info->flags & MB1_MEMORY);
-	print("lower %u KiB, upper %u KiB\n", info->mem_lower,
-	      info->mem_upper);
+	print("lower %u KiB, upper %u KiB\n", info->mem_lower, info->mem_upper);
 	CHECK(info->flags & MB1_MAP);
 	while ((uint64_t)entry < end) {
 		CHECK_EQ(entry->size, 20);
@@ -58,9 +57,10 @@ static void show_modules(const struct mb1_info *info)
 	CHECK_EQ(!!(info->flags & MB1_MODULES), info->mods_count != 0);
 	for (i = 0; i < info->mods_count; i++) {
 		CHECK_EQ(m[i].start & 0xfff, 0);
-		print("module: %u bytes, \"%s\", begins \"", m[i].end - m[i].start,
-		      (const char *)at(m[i].string));
-		for (k = m[i].start; k < m[i].end && k < m[i].start + SHOWN; k++)
+		print("module: %u bytes, \"%s\", begins \"",
+		      m[i].end - m[i].start, (const char *)at(m[i].string));
+		for (k = m[i].start; k < m[i].end && k < m[i].start + SHOWN;
+		     k++)
 			print("%c", *(const char *)at(k));
 		print("\"\n");
 	}

@@ -97,6 +97,24 @@ static void check_sections(const struct image *image)
 	must(image->shstrndx < image->shnum);
 }
 
+/* Whatever the notes are, one is found or not. */
+static void check_notes(const struct image *image)
+{
+	uint8_t desc[8];
+	size_t len = 0;
+	int rc;
+
+	must(image->nr_notes <= IMAGE_MAX_NOTES);
+	for (unsigned i = 0; i < image->nr_notes; i++) {
+		const struct image_notes *n = &image->notes[i];
+
+		must(n->len && n->len <= image->size);
+		must(n->offset <= image->size - n->len);
+	}
+	rc = image_find_note(image, "Xen", 18, desc, sizeof(desc), &len);
+	must(rc == -ENOENT || (!rc && len <= image->size));
+}
+
 /* Against RAM of so many bytes; and of what a refusal asks for. */
 static void check_ram(const struct image *image, uint64_t bytes, bool again)
 {
@@ -162,6 +180,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(image->size == size);
 		check_segments(image);
 		check_sections(image);
+		check_notes(image);
 		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 			check_ram(image, sizes[i], true);
 		image_close(image);
@@ -257,6 +276,11 @@ static void seed_tables(void)
 	elf_writer_phdr(&w, PT_NOTE, 0x100, 0x10);
 	elf_writer_phdr(&w, PT_NOTE, 0x100, 0x11);
 	write_seed(&w, "elf64-notes");
+	kernel(&w, 64);
+	elf_writer_bytes(&w, 0x110, "\4\0\0\0\4\0\0\0\x12\0\0\0Xen\0\0\0\x10",
+			 20);
+	elf_writer_phdr(&w, PT_NOTE, 0x110, 20);
+	write_seed(&w, "elf64-pvh");
 }
 
 int main(int argc, char **argv)

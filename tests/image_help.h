@@ -46,7 +46,9 @@ void image_refused(int ret, const char *field, const char *value);
 void image_refuse_path(const char *field, const char *value);
 void image_refuse(const char *field, const char *value);
 
-/* Of test_image_file.c, test_image_field.c and test_image_ram.c. */
+/* Of test_image_file.c, test_image_field.c, test_image_ram.c and
+ * test_image_note.c. */
 TCase *image_file_case(void);
 TCase *image_field_case(void);
 TCase *image_ram_case(void);
+TCase *image_note_case(void);

@@ -30,6 +30,8 @@ Suite *options_suite(void);
 Suite *gate_suite(void);
 Suite *memory_suite(void);
 Suite *boot_suite(void);
+Suite *boot_protocols_suite(void);
+Suite *multiboot_suite(void);
 Suite *stop_suite(void);
 Suite *insn_suite(void);
 Suite *aml_suite(void);

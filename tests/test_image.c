@@ -447,6 +447,7 @@ Suite *image_suite(void)
 
 	suite_add_tcase(suite, opened_case());
 	suite_add_tcase(suite, image_ram_case());
+	suite_add_tcase(suite, image_note_case());
 	suite_add_tcase(suite, image_file_case());
 	suite_add_tcase(suite, image_field_case());
 	return suite;

@@ -508,6 +508,19 @@ START_TEST(multiboot2_without_a_header_is_refused)
 }
 END_TEST
 
+START_TEST(protocols_without_their_marks_are_refused)
+{
+	struct run *run = VMM("--boot=multiboot", must_built("guest/pvh.elf"));
+
+	run_is(run, 126);
+	run_err_has(run, "no multiboot header");
+	run_err_has(run, "without --boot=multiboot");
+	run = VMM("--boot=pvh", must_built("guest/mb1.elf"));
+	run_is(run, 126);
+	run_err_has(run, "no Xen PHYS32_ENTRY note");
+}
+END_TEST
+
 START_TEST(information_over_the_image_is_refused)
 {
 	struct run *run =
@@ -653,6 +666,7 @@ static void fill_images(TCase *tcase)
 			    NR(fields));
 	tcase_add_test(tcase, image_cut_short_beforehand_is_refused);
 	tcase_add_test(tcase, multiboot2_without_a_header_is_refused);
+	tcase_add_test(tcase, protocols_without_their_marks_are_refused);
 	tcase_add_test(tcase, information_over_the_image_is_refused);
 	tcase_add_test(tcase, information_outside_ram_is_refused);
 	tcase_add_loop_test(tcase, image_that_is_not_there_ends_with_127, 0, 3);

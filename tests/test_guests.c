@@ -46,6 +46,18 @@ static const struct guest {
 	{"guest/elf32.elf", "", {"-q", "-q"}, 0, "information are right\n"},
 	{"guest/elf32.elf", "", {"--boot", "elf"}, 0, "are right\n"},
 	{"guest/hello.elf", "", {"--boot", "multiboot2"}, 0, "Hello"},
+	{"guest/mb1.elf", "exit=7", {"-q", "-q"}, 7, "1 processors\n"},
+	{"guest/mb1.elf", "cpus=16", {"-c", "16"}, 0, "16 processors\n"},
+	{"guest/mb1.elf", "", {"--mbi-addr", "0"}, 0, "information at 0x0, fl"},
+	{"guest/mb1.elf", "", {"-m", "5G"}, 0, "lower 640 KiB, upper 3144"},
+	{"guest/mb1-address.elf", "x", {"-c", "2"}, 0, "address.elf x\n"},
+	{"guest/pvh.elf",
+	 "exit=9 cpus=2",
+	 {"-c", "2"},
+	 9,
+	 "start info at 0x9f"},
+	{"guest/pvh.elf", "", {"-m", "5G"}, 0, ": \"RSD PTR \"\n"},
+	{"guest/pvh32.elf", "hi", {"-c", "2"}, 0, "command line: hi\n"},
 	{"guest/hello.elf", "", {"--mbi-addr", "0x9000"}, 0, "Hello"},
 	{"guest/faraway.elf", "", {"-m3G", "-c1"}, 0, "faraway: ring 3, 1 cpu"},
 	{"guest/faraway.elf", "", {"-m3G", "-c4"}, 0, "faraway: ring 3, 4 cpu"},
@@ -93,6 +105,10 @@ START_TEST(output_does_not_depend_on_the_pager)
 	same_output("guest.elf", "-c", "2");
 	same_output("guest.elf", "-m", "8G");
 	same_output("guest/lowzero.elf", "-c", "2");
+	same_output("guest/mb1.elf", "-c", "2");
+	same_output("guest/mb1-address.elf", "-c", "1");
+	same_output("guest/pvh.elf", "-c", "2");
+	same_output("guest/pvh32.elf", "-m", "3G");
 }
 END_TEST
 
@@ -158,6 +174,77 @@ static const char *make_module(const char *name, size_t len, const char *args)
 	free(bytes);
 	return option;
 }
+
+/* Each protocol has a list of modules of its own. */
+START_TEST(modules_arrive_by_every_protocol)
+{
+	static const char *const images[] = {
+		"guest/mb1.elf",
+		"guest/mb1-address.elf",
+		"guest/pvh.elf",
+		"guest/pvh32.elf",
+	};
+	const char *pager = pagers[_i % NR(pagers)];
+	char args[512], out[1024];
+	struct run *run;
+
+	must_write_file(must_file("a"), "the first", 9);
+	must_write_file(must_file("b"), "", 0);
+	must_write_file(must_file("c"), "last", 4);
+	snprintf(args, sizeof(args), "%s,x y,z", must_file("c"));
+	run = VMM(must_built(images[_i / NR(pagers)]), "--pager", pager,
+		  "--initrd", must_file("a"), "--module", must_file("b"),
+		  "--module", args);
+	snprintf(out, sizeof(out),
+		 "module: 9 bytes, \"%s\", begins \"the firs\"\n"
+		 "module: 0 bytes, \"%s\", begins \"\"\n"
+		 "module: 4 bytes, \"x y,z\", begins \"last\"\n",
+		 must_file("a"), must_file("b"));
+	run_is(run, 0);
+	run_out_has(run, out);
+}
+END_TEST
+
+/* GRUB passes the words alone, the first GRUB and QEMU the path before them. */
+START_TEST(command_line_is_what_each_protocol_has)
+{
+	const char *mb1 = must_built("guest/mb1.elf");
+	char line[512];
+
+	snprintf(line, sizeof(line), "\ncommand line: %s a b\n", mb1);
+	run_out_has(VMM(mb1, "-a", "a b"), line);
+	snprintf(line, sizeof(line), "\ncommand line: %s\n", mb1);
+	run_out_has(VMM(mb1), line);
+	run_out_has(VMM(must_built("guest/pvh.elf"), "-a", "a b"),
+		    "\ncommand line: a b\n");
+	run_out_has(VMM(must_built("guest/long.elf"), "--boot=long", "-a", "a"),
+		    "command line \"a\"\n");
+}
+END_TEST
+
+START_TEST(sections_are_given_by_multiboot)
+{
+	run_out_has(VMM(must_built("guest/mb1.elf")),
+		    "the last one is .shstrtab\n");
+}
+END_TEST
+
+START_TEST(machine_decides_on_the_hole_below_1_mib)
+{
+	const char *image = must_built("guest/mb1.elf");
+
+	run_out_has(VMM(image, "--machine=pc", "-m", "64M"),
+		    "memory: 0x0-0x9000 type 1\n"
+		    "memory: 0x9000-0xa000 type 2\n"
+		    "memory: 0xa000-0xa0000 type 1\n"
+		    "memory: 0xa0000-0x100000 type 2\n"
+		    "memory: 0x100000-0x4000000 type 1\n");
+	run_out_has(VMM(image, "--machine=minimal", "-m", "64M"),
+		    "memory: 0xa000-0xf0000 type 1\n"
+		    "memory: 0xf0000-0xf1000 type 2\n"
+		    "memory: 0xf1000-0x4000000 type 1\n");
+}
+END_TEST
 
 static const size_t module_sizes[] = {
 	0, 1, 4095, 4096, 4097, 100001, (3 << 20) + 17,
@@ -582,6 +669,11 @@ static void fill_modules(TCase *tcase)
 {
 	tcase_set_timeout(tcase, 120);
 	must_add_folder(tcase);
+	tcase_add_loop_test(tcase, modules_arrive_by_every_protocol, 0,
+			    4 * NR(pagers));
+	tcase_add_test(tcase, command_line_is_what_each_protocol_has);
+	tcase_add_test(tcase, sections_are_given_by_multiboot);
+	tcase_add_test(tcase, machine_decides_on_the_hole_below_1_mib);
 	tcase_add_loop_test(tcase, module_arrives_whole, 0,
 			    NR(module_sizes) * NR(pagers));
 	tcase_add_test(tcase, modules_keep_their_order);

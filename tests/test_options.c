@@ -208,6 +208,8 @@ START_TEST(names_of_protocols_and_pagers_are_known)
 		{
 			{"--boot=auto", BOOT_AUTO},
 			{"--boot=multiboot2", BOOT_MULTIBOOT2},
+			{"--boot=multiboot", BOOT_MULTIBOOT},
+			{"--boot=pvh", BOOT_PVH},
 			{"--boot=elf", BOOT_ELF},
 			{"--boot=long", BOOT_LONG},
 		},
@@ -217,7 +219,7 @@ START_TEST(names_of_protocols_and_pagers_are_known)
 		  {"--pager=eager", PAGER_EAGER},
 	  };
 
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(boots) / sizeof(*boots); i++) {
 		ACCEPT(boots[i].word, "g");
 		ck_assert_int_eq((int)o.boot, boots[i].value);
 		options_fini(&o);

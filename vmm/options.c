@@ -71,11 +71,12 @@ static const char help[] =
 	"ARGS\n"
 	"  -i, --initrd FILE    a module whose string is its path\n"
 	"      --module FILE[,ARGS]  a module, with its string\n"
-	"      --boot PROTOCOL  auto, multiboot2, elf, long (auto)\n"
+	"      --boot PROTOCOL  auto, multiboot2, multiboot, pvh, elf, long "
+	"(auto)\n"
 	"      --machine NAME   pc, minimal (pc)\n"
 	"      --pager MODE     uffd, map, eager (uffd)\n"
 	"      --window SIZE    most to bring per fault, 4K to 256K (256K)\n"
-	"      --mbi-addr ADDR  place of the multiboot2 information (0)\n"
+	"      --mbi-addr ADDR  place of the boot information\n"
 	"      --lazy-ram       RAM without content through the pager, too\n"
 	"      --stats[=json]   what happened, on stderr\n"
 	"      --trace FILE     a line per fault\n"
@@ -199,7 +200,8 @@ static enum options_result take_boot(struct options *o, const char *arg)
 {
 	if (!boot_protocol_parse(arg, &o->boot))
 		return usage(
-			"--boot %s: not one of auto, multiboot2, elf, long",
+			"--boot %s: not one of auto, multiboot2, multiboot, "
+			"pvh, elf, long",
 			arg);
 	return OPTIONS_RUN;
 }

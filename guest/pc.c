@@ -105,9 +105,10 @@ static void on_interrupt(unsigned vector)
 
 	if (by_pic && irq == PIC_SPURIOUS)
 		return;
-	counts[irq] = counts[irq] + 1;
-	if (irq == IRQ_CLOCK)
-		CHECK(cmos(RTC_C) & RTC_B_PIE); /* and lowers the line */
+	/* Register C lowers the line. Not set: it was already on its way when
+	 * the clock was stopped. */
+	if (irq != IRQ_CLOCK || cmos(RTC_C) & RTC_B_PIE)
+		counts[irq] = counts[irq] + 1;
 	if (irq == IRQ_KEYBOARD)
 		CHECK_EQ(inb(KBC_DATA), KBD_ECHO);
 	if (!by_pic)

@@ -17,6 +17,8 @@ export LC_ALL
 build=${1:?usage: bench.sh BUILD}
 bench=$build/bench
 vmm=$build/vmm
+# What --machine=pc costs at the end has a row of its own.
+minimal="$vmm --machine=minimal"
 image=$bench/touch256.elf
 quick=${QUICK:+1}
 rounds=${BENCH_RUNS:-${quick:+3}}
@@ -60,9 +62,11 @@ fi
 # 1) | 1 of the guest's status 0. No `-cpu host`: some KVMs make it abort.
 hello_plan() {
 	echo "floor 0 $bench/floor"
-	echo "vmm 0 $vmm $bench/hello.elf"
+	echo "vmm 0 $minimal $bench/hello.elf"
+	echo "pc 0 $vmm --machine=pc $bench/hello.elf"
 	echo "floor-stats 0 $bench/floor --stats"
-	echo "vmm-stats 0 $vmm --stats=json $bench/hello.elf"
+	echo "vmm-stats 0 $minimal --stats=json $bench/hello.elf"
+	echo "pc-stats 0 $vmm --machine=pc --stats=json $bench/hello.elf"
 	if [ -n "$have_qemu" ]; then
 		off=acpi=off,pit=off,pic=off,rtc=off,pcie=off,usb=off
 		off=$off,auto-kernel-cmdline=off,x-option-roms=off
@@ -78,7 +82,7 @@ hello_plan() {
 touch_plan() {
 	while read -r name words; do
 		for pager in uffd map eager; do
-			echo "$name-$pager 0 $vmm -m 512M --pager=$pager" \
+			echo "$name-$pager 0 $minimal -m 512M --pager=$pager" \
 				"--stats=json $image -- $words"
 		done
 	done <<-END
@@ -95,9 +99,9 @@ single_plan() {
 	for order in "write mode=dense write" "read mode=dense"; do
 		name=${order%% *}
 		words="${order#* } pages=4096"
-		echo "$name-uffd 0 $vmm -m 512M --window 4K --stats=json" \
+		echo "$name-uffd 0 $minimal -m 512M --window 4K --stats=json" \
 			"$image -- $words"
-		echo "$name-map 0 $vmm -m 512M --pager=map --stats=json" \
+		echo "$name-map 0 $minimal -m 512M --pager=map --stats=json" \
 			"$image -- $words"
 	done
 }
@@ -106,17 +110,17 @@ image_sizes="1 16 256 1024 4096" # MiB
 memory_sizes="64M 512M 4G 64G 1T"
 setup_plan() {
 	for size in $image_sizes; do
-		echo "image-$size 0 $vmm -m 1T --stats=json" \
+		echo "image-$size 0 $minimal -m 1T --stats=json" \
 			"$bench/sparse-$size.elf"
 	done
 	for size in $memory_sizes; do
-		echo "memory-$size 0 $vmm -m $size --stats=json" \
+		echo "memory-$size 0 $minimal -m $size --stats=json" \
 			"$bench/sparse-1.elf"
 	done
 }
 
 latency_run() {
-	"$vmm" -m 512M --window 4K --trace "$bench/latency.trace" -q "$image" \
+	$minimal -m 512M --window 4K --trace "$bench/latency.trace" -q "$image" \
 		-- mode=random pages=16384 >/dev/null
 }
 
@@ -210,6 +214,8 @@ table() {
 		row 'hello: vmm / bare floor' 2.0 1.3
 	ratio_of hello vmm-stats floor-stats first_instruction |
 		row 'first instruction: vmm / bare floor' - -
+	ratio_of hello vmm pc wall_us |
+		row 'hello: minimal / pc' - -
 	if [ -n "$have_qemu" ]; then
 		ratio_of hello vmm qemu wall_us |
 			row 'hello: vmm / QEMU microvm' 0.0833 0.04
@@ -247,6 +253,10 @@ table() {
 		row 'hello: bare floor, ms' - -
 	column_of hello vmm wall_us 0.001 |
 		row 'hello: vmm, ms' - -
+	column_of hello pc wall_us 0.001 |
+		row 'hello: vmm, machine pc, ms' - -
+	column_of hello pc-stats first_instruction 0.001 |
+		row 'hello: vmm, machine pc, first instruction, ms' - -
 	column_of hello vmm-stats first_instruction 0.001 |
 		row 'hello: vmm, first instruction, ms' - -
 	if [ -n "$have_qemu" ]; then

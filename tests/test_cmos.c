@@ -440,12 +440,21 @@ START_TEST(alarm_follows_the_guests_time)
 {
 	static const uint8_t noon[] = {0x20, 0x30, 0x01, 0x01,
 				       0x12, 0x00, 0x00};
+	static const uint8_t old_noon[] = {0x19, 0x65, 0x01, 0x01,
+					   0x12, 0x00, 0x00};
 
 	out(5, 0x12);
 	out(3, 0x00);
 	out(1, 0x05);
 	out(B, H24 | AIE);
 	set_time(noon);
+	pass(5 * S - 1);
+	ck_assert(!bench.level);
+	pass(1);
+	ck_assert(bench.level);
+	/* Before 1970, too. */
+	set_time(old_noon);
+	in(C);
 	pass(5 * S - 1);
 	ck_assert(!bench.level);
 	pass(1);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/must.h"
@@ -67,13 +68,22 @@ static const struct guest {
 	{"guest.elf", "exit=7 quiet", {"-m", "26M"}, 7, ""},
 };
 
-/* Loops over guests and, inside, over pagers. */
-START_TEST(guest_runs_the_same_under_every_pager)
+/* Not all six: what a page holds has little to do with interrupt chips. */
+static const struct {
+	const char *pager, *machine;
+} pairs[] = {{"uffd", "pc"},
+	     {"uffd", "minimal"},
+	     {"map", "pc"},
+	     {"eager", "minimal"}};
+
+/* Loops over guests and, inside, over pairs. */
+START_TEST(guest_runs_the_same_under_every_pager_and_machine)
 {
-	const struct guest *g = &guests[_i / NR(pagers)];
+	const struct guest *g = &guests[_i / NR(pairs)];
 	struct run *run = VMM(must_built(g->image), "--pager",
-			      pagers[_i % NR(pagers)], "--timeout", "50", "-a",
-			      g->cmdline, g->options[0], g->options[1]);
+			      pairs[_i % NR(pairs)].pager, "--machine",
+			      pairs[_i % NR(pairs)].machine, "--timeout", "50",
+			      "-a", g->cmdline, g->options[0], g->options[1]);
 
 	run_is(run, g->status);
 	run_out_has(run, g->out);
@@ -115,9 +125,9 @@ END_TEST
 START_TEST(guest_runs_with_lazy_ram)
 {
 	const struct guest *g = &guests[_i];
-	struct run *run =
-		VMM(must_built(g->image), "--lazy-ram", "--timeout", "50", "-a",
-		    g->cmdline, g->options[0], g->options[1]);
+	struct run *run = VMM(must_built(g->image), "--lazy-ram", "--machine",
+			      _i % 2 ? "minimal" : "pc", "--timeout", "50",
+			      "-a", g->cmdline, g->options[0], g->options[1]);
 
 	run_is(run, g->status);
 	run_out_has(run, g->out);
@@ -412,13 +422,84 @@ START_TEST(memory_nobody_touches_costs_nothing)
 }
 END_TEST
 
+/* The machines. */
+
+static const struct {
+	const char *machine, *cmdline;
+} ends[] = {
+	{"pc", "end=sleep"},
+	{"pc", "end=sleep-byte"},
+	{"pc", "end=reset"},
+	{"pc", "end=keyboard"},
+	{"pc", "end=output-port"},
+	{"pc", "end=port-a"},
+	{"minimal", "minimal end=sleep"},
+	{"minimal", "minimal end=sleep-byte"},
+	{"minimal", "minimal end=reset"},
+};
+
+START_TEST(power_off_and_reset_are_status_0)
+{
+	struct run *run =
+		VMM("--machine", ends[_i].machine, "--timeout", "50",
+		    must_built("guest/pc.elf"), "-a", ends[_i].cmdline);
+
+	run_is(run, 0);
+	run_out_has(run, "pc: all there\n");
+	run_err_is(run, "");
+}
+END_TEST
+
+static const struct {
+	const char *option;
+	unsigned extended; /* KiB from 1 MiB on, 16 bits */
+} cmos_sizes[] = {{"-m32M", 31 << 10}, {"-m64M", 63 << 10}, {"-m6G", 65535}};
+
+START_TEST(pc_tells_the_time_and_the_memory)
+{
+	char words[64];
+	struct run *run;
+
+	snprintf(words, sizeof(words), "time=%lld extended=%u",
+		 (long long)time(NULL), cmos_sizes[_i].extended);
+	run = VMM(cmos_sizes[_i].option, must_built("guest/pc.elf"), "-a",
+		  words);
+	run_is(run, 0);
+	run_out_has(run, "pc: text through the debug port\n");
+	run_out_has(run, " s ahead\n");
+}
+END_TEST
+
+START_TEST(pc_leaves_no_port_unanswered_that_kernels_use)
+{
+	struct run *run = VMM("--stats=json", must_built("guest/pc.elf"));
+
+	run_is(run, 0);
+	ck_assert_double_eq(run_number(run->err.bytes, "\"unclaimed_ports\":"),
+			    0);
+	run_err_has(run, "\"machine\":\"pc\"");
+}
+END_TEST
+
+START_TEST(halted_guest_ends_by_the_time_limit)
+{
+	struct run *run = VMM("--machine", _i ? "minimal" : "pc", "--timeout",
+			      "0.5", must_built("guest/pc.elf"), "-a",
+			      _i ? "minimal end=halt" : "end=halt");
+
+	run_is(run, 124);
+	run_out_has(run, "pc: all there\n");
+}
+END_TEST
+
 /* The serial port. */
 
 START_TEST(piped_input_reaches_the_guest)
 {
 	struct run run = {.input = RUN_PIPE};
 
-	RUN_START(&run, must_built("guest/echo.elf"), "--pager", pagers[_i]);
+	RUN_START(&run, must_built("guest/echo.elf"), "--pager", pagers[_i],
+		  "--machine", _i == 1 ? "minimal" : "pc");
 	run_expect(&run, "q ends\n");
 	run_write(&run, "abc", 3);
 	run_expect(&run, "ABC"); /* without a newline, without delay */
@@ -472,7 +553,7 @@ START_TEST(stats_are_for_reading)
 		"first_instruction",
 		"ready_marker",
 		"exit",
-		"boot multiboot2, pager uffd",
+		"boot multiboot2, pager uffd, machine pc",
 		"pages ",
 		"bytes ",
 		"faults ",
@@ -657,8 +738,9 @@ static void fill_uffd(TCase *tcase)
 {
 	tcase_set_timeout(tcase, 120);
 	must_add_folder(tcase);
-	tcase_add_loop_test(tcase, guest_runs_the_same_under_every_pager, 0,
-			    NR(guests) * NR(pagers));
+	tcase_add_loop_test(tcase,
+			    guest_runs_the_same_under_every_pager_and_machine,
+			    0, NR(guests) * NR(pairs));
 	tcase_add_loop_test(tcase, guest_runs_with_lazy_ram, 0, NR(guests));
 	tcase_add_test(tcase, output_does_not_depend_on_the_pager);
 	tcase_add_test(tcase, window_bounds_what_a_fault_brings);
@@ -694,6 +776,17 @@ static void fill_memory(TCase *tcase)
 			    NR(sizes));
 }
 
+static void fill_machines(TCase *tcase)
+{
+	tcase_set_timeout(tcase, 120);
+	tcase_add_loop_test(tcase, power_off_and_reset_are_status_0, 0,
+			    NR(ends));
+	tcase_add_loop_test(tcase, pc_tells_the_time_and_the_memory, 0,
+			    NR(cmos_sizes));
+	tcase_add_test(tcase, pc_leaves_no_port_unanswered_that_kernels_use);
+	tcase_add_loop_test(tcase, halted_guest_ends_by_the_time_limit, 0, 2);
+}
+
 static void fill_serial(TCase *tcase)
 {
 	tcase_set_timeout(tcase, 120);
@@ -724,6 +817,7 @@ Suite *guests_suite(void)
 	must_add(suite, "pagers", needs, fill_uffd);
 	must_add(suite, "modules", needs, fill_modules);
 	must_add(suite, "memory", needs, fill_memory);
+	must_add(suite, "machines", needs, fill_machines);
 	must_add(suite, "serial", needs, fill_serial);
 	must_add(suite, "reports", needs, fill_reports);
 	return suite;

@@ -118,6 +118,7 @@ static const struct {
 	{"triple.elf", "-c", "1", "about to fault", nothing, 120},
 	{"echo.elf", "-c", "1", "q ends", quit, 130},
 	{"spin.elf", "-c", "2", "for ever", quit, 130},
+	{"pc.elf", "-a", "end=halt", "all there", quit, 130},
 	{"spin.elf", "--pager", "map", "for ever", send_term, 143},
 	{"echo.elf", "-c", "1", "q ends", send_int, 130},
 	{"echo.elf", "-c", "1", "q ends", send_hup, 129},

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pc's: two 8259A, the I/O APIC and the 8254 are KVM's, and so is port 0x61,
- * through which the 8254's channel 2 is started and watched. They cost at the
- * end: KVM takes each off its I/O buses and waits until nobody can be looking at
- * it any more, some milliseconds every time.
+ * through which the 8254's channel 2 is started and watched. Chips on KVM's own
+ * I/O buses cost time: whoever changes such a bus, or the memory slots after it,
+ * waits for an RCU grace period of several ticks of the host's clock. A VM that
+ * ends right after it began pays at its end.
  *
- * After the memory slots: a slot that follows a device on KVM's buses waits in
- * the same way.
+ * Hence memory slots first. And hence no reinjection of timer interrupts that
+ * came too fast for the guest: undoing it at the end is one more such wait. The
+ * real chip loses them as well; with reinjection KVM awaits the end of each
+ * before it sends the next, for ever if it misses one, and cannot use the
+ * processor's interrupt virtualization (AVIC).
  *
- * KVM api.rst KVM_CREATE_IRQCHIP, KVM_CREATE_PIT2, KVM_IRQ_LINE.
+ * KVM api.rst KVM_CREATE_IRQCHIP, KVM_CREATE_PIT2, KVM_REINJECT_CONTROL,
+ * KVM_IRQ_LINE.
  */
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -56,6 +61,7 @@ static int set_routes(const struct chips *chips)
 static int create(struct chips *chips, const char **what)
 {
 	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
+	struct kvm_reinject_control reinject = {.pit_reinject = 0};
 	int rc;
 
 	*what = "KVM_CREATE_IRQCHIP";
@@ -66,7 +72,11 @@ static int create(struct chips *chips, const char **what)
 	if (rc)
 		return rc;
 	*what = "KVM_CREATE_PIT2";
-	return ioctl(chips->vm_fd, KVM_CREATE_PIT2, &pit) ? -errno : 0;
+	if (ioctl(chips->vm_fd, KVM_CREATE_PIT2, &pit))
+		return -errno;
+	*what = "KVM_REINJECT_CONTROL";
+	return ioctl(chips->vm_fd, KVM_REINJECT_CONTROL, &reinject) ? -errno
+								    : 0;
 }
 
 static void set_irq(void *ctx, unsigned irq, bool level)
@@ -81,6 +91,7 @@ static const struct chips_capability needed[] = {
 	{KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP"},
 	{KVM_CAP_IRQ_ROUTING, "KVM_CAP_IRQ_ROUTING"},
 	{KVM_CAP_PIT2, "KVM_CAP_PIT2"},
+	{KVM_CAP_REINJECT_CONTROL, "KVM_CAP_REINJECT_CONTROL"},
 	{0, NULL},
 };
 

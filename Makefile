@@ -51,16 +51,16 @@ PAGER := failure image_check image_kind image_note image_open loader page pager 
 VMM := acpi acpi_dsdt alarm aml blob board boot_firmware boot_image boot_info \
 	boot_long boot_modules boot_multiboot boot_multiboot2 boot_place \
 	boot_plan boot_pvh boot_sections bus chips chips_pc chips_split cmos \
-	console cpuid events exit firmware gate i8042 insn ioapic machine memmap \
-	memory mptable multiboot2_header multiboot2_info multiboot_address \
-	multiboot_header multiboot_info options pci power pvh_info report stop \
-	uart vcpu vm
+	console cpuid events exit firmware fw_cfg gate i8042 insn ioapic \
+	machine memmap memory mptable multiboot2_header multiboot2_info \
+	multiboot_address multiboot_header multiboot_info options pci power \
+	pvh_info report stop uart vcpu vm
 UNIT := unit must elf_writer image_help test_image test_image_field test_image_file \
 	test_image_ram test_loader \
 	test_page test_window test_pager test_trace test_pt test_bus test_uart \
 	test_ioapic test_cmos test_i8042 test_power test_board test_console test_cpuid test_memmap test_multiboot2 \
 	test_options test_gate test_memory test_boot test_stop \
-	test_insn test_aml test_firmware
+	test_insn test_aml test_firmware test_fw_cfg
 KVM_TESTS := kvm must test_vm test_race
 E2E := e2e must run elf_writer test_cli test_guests test_failures \
 	test_terminal test_kernels

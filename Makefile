@@ -54,13 +54,13 @@ VMM := acpi acpi_dsdt alarm aml blob board boot_firmware boot_image boot_info \
 	console cpuid events exit firmware fw_cfg gate i8042 insn ioapic \
 	machine memmap memory mptable multiboot2_header multiboot2_info \
 	multiboot_address multiboot_header multiboot_info options pci power \
-	pvh_info report stop uart vcpu vm
+	pvh_info report stop uart vcpu vm xen xen_exit
 UNIT := unit must elf_writer image_help test_image test_image_field test_image_file \
 	test_image_ram test_loader \
 	test_page test_window test_pager test_trace test_pt test_bus test_uart \
 	test_ioapic test_cmos test_i8042 test_power test_board test_console test_cpuid test_memmap test_multiboot2 \
 	test_options test_gate test_memory test_boot test_stop \
-	test_insn test_aml test_firmware test_fw_cfg
+	test_insn test_aml test_firmware test_fw_cfg test_xen
 KVM_TESTS := kvm must test_vm test_race
 E2E := e2e must run elf_writer test_cli test_guests test_failures \
 	test_terminal test_kernels
@@ -140,7 +140,7 @@ GO := $(BUILD)/obj/guest
 GB := $(BUILD)/guest
 
 # Programs on the library; programs of one assembler file in 32-bit mode.
-GUEST_C_PROGRAMS := status badport hlt echo faraway pc
+GUEST_C_PROGRAMS := status badport hlt echo faraway pc xen
 GUEST_BARE_PROGRAMS := hello triple spin
 GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) \
 	touch lowzero long elf32

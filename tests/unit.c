@@ -14,7 +14,7 @@ static Suite *(*const suites[])(void) = {
 	memmap_suite, boot_suite,     multiboot2_suite, options_suite,
 	gate_suite,   memory_suite,   stop_suite,	insn_suite,
 	aml_suite,    firmware_suite, cmos_suite,	i8042_suite,
-	power_suite,  board_suite,    fw_cfg_suite,
+	power_suite,  board_suite,    fw_cfg_suite,	xen_suite,
 };
 
 int main(void)

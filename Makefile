@@ -143,7 +143,7 @@ GB := $(BUILD)/guest
 GUEST_C_PROGRAMS := status badport hlt echo faraway pc xen
 GUEST_BARE_PROGRAMS := hello triple spin
 GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) \
-	touch lowzero long elf32
+	touch lowzero long elf32 xen32
 
 GUEST_LIB := $(GO)/lib/cpu.o $(GO)/lib/trap.o $(GO)/lib/smp.o \
 	$(GO)/lib/print.o $(GO)/lib/mb2.o $(GO)/lib/option.o
@@ -172,7 +172,7 @@ $(GO)/%.o: guest/%.S $(BUILD)/flags
 $(GO)/lib/start-high.o: guest/lib/start.S $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -DVIRT_BASE=$(GUEST_VIRT) -MMD -MP -c -o $@ $<
-$(GO)/elf32.o: guest/elf32.S $(BUILD)/flags
+$(GO)/elf32.o $(GO)/xen32.o: $(GO)/%.o: guest/%.S $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) -m32 -I. -MMD -MP -c -o $@ $<
 
@@ -211,7 +211,7 @@ $(GB)/lowzero.elf: $(GO)/lowzero.o $(GO)/pattern-lowzero.o $(GUEST_START) \
 $(GB)/long.elf: $(GO)/long.o $(GO)/long-entry.o $(GO)/lib/print.o \
 		$(GO)/lib/mb2.o guest/link.ld
 	$(call guest_ld,-Wl$(comma)--defsym=VIRT_BASE=$(GUEST_VIRT))
-$(GB)/elf32.elf: $(GO)/elf32.o guest/link.ld
+$(GB)/elf32.elf $(GB)/xen32.elf: $(GB)/%.elf: $(GO)/%.o guest/link.ld
 	$(call guest_ld,-m32)
 $(BUILD)/guest.elf: $(GUEST_KERNEL) $(GO)/pattern-kernel.o \
 		$(GUEST_START_HIGH) guest/kernel/kernel.ld

@@ -52,6 +52,8 @@ static const struct guest {
 	{"guest/xen.elf", "", {"--hypercalls=xen", "-q"}, 0, "xen: Xen 4.17-f"},
 	{"guest/xen.elf", "reason=1", {"--hypercalls=xen", "-q"}, 0, "xen: "},
 	{"guest/xen.elf", "reason=3", {"--hypercalls=xen", "-q"}, 120, "xen: "},
+	{"guest/xen32.elf", "", {"--hypercalls=xen", "-q"}, 0, "xen32: hello"},
+	{"guest/xen32.elf", "", {"-q", "-q"}, 1, ""},
 	{"guest.elf", "cpus=1", {"-q", "-q"}, 0, "all 6146 pages verified\n"},
 	{"guest.elf", "cpus=2", {"-c", "2"}, 0, "all 6146 pages verified\n"},
 	{"guest.elf", "cpus=4", {"-c", "4"}, 0, "all 6146 pages verified\n"},

@@ -316,6 +316,8 @@ static int create_devices(struct vm *vm, struct vm_error *err)
 	struct board_config board = {
 		.machine = c->machine,
 		.memory = c->memory,
+		.cpus = c->cpus,
+		.cmdline = c->cmdline,
 		.irq_ctx = &vm->chips,
 		.console = c->console,
 		.stop = c->stop,

@@ -71,6 +71,7 @@ int guest_try_create(struct guest *guest, struct vm_error *err)
 		.machine = guest->config.machine,
 		.memory = guest->config.memory,
 		.cpus = guest->config.cpus,
+		.cmdline = "",
 		.plan = guest->plan,
 		.stop = &guest->stop,
 		.timeline = &guest->timeline,

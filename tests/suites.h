@@ -36,6 +36,8 @@ Suite *stop_suite(void);
 Suite *insn_suite(void);
 Suite *aml_suite(void);
 Suite *firmware_suite(void);
+Suite *fw_cfg_suite(void);
+Suite *xen_suite(void);
 
 /* With KVM, in the test process (tests/kvm.h). */
 Suite *vm_suite(void);

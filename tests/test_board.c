@@ -46,6 +46,8 @@ static void make(enum machine machine)
 	struct board_config config = {
 		.machine = machine,
 		.memory = UINT64_C(4) << 30,
+		.cpus = 3,
+		.cmdline = "",
 		.set_irq = bench_irq,
 		.irq_ctx = &bench,
 		.stop = &bench.stop,
@@ -101,10 +103,10 @@ static const struct {
 	{MACHINE_PC, 0x92, 0x92},	 {MACHINE_PC, 0xe9, 0xe9},
 	{MACHINE_PC, 0xed, 0xed},	 {MACHINE_PC, 0xf4, 0xf4},
 	{MACHINE_PC, 0x3f0, 0x3f0},	 {MACHINE_PC, 0x3f8, 0x3ff},
-	{MACHINE_PC, 0x600, 0x60b},	 {MACHINE_PC, 0xcf8, 0xcff},
-	{MACHINE_MINIMAL, 0xf4, 0xf4},	 {MACHINE_MINIMAL, 0x3f0, 0x3f0},
-	{MACHINE_MINIMAL, 0x3f8, 0x3ff}, {MACHINE_MINIMAL, 0x604, 0x606},
-	{MACHINE_MINIMAL, 0xcf9, 0xcf9},
+	{MACHINE_PC, 0x510, 0x511},	 {MACHINE_PC, 0x600, 0x60b},
+	{MACHINE_PC, 0xcf8, 0xcff},	 {MACHINE_MINIMAL, 0xf4, 0xf4},
+	{MACHINE_MINIMAL, 0x3f0, 0x3f0}, {MACHINE_MINIMAL, 0x3f8, 0x3ff},
+	{MACHINE_MINIMAL, 0x604, 0x606}, {MACHINE_MINIMAL, 0xcf9, 0xcf9},
 };
 
 static bool is_claimed(enum machine machine, unsigned port)
@@ -216,6 +218,16 @@ START_TEST(cmos_tells_of_the_hosts_time_and_the_memory)
 }
 END_TEST
 
+START_TEST(fw_cfg_tells_of_processors)
+{
+	make(MACHINE_PC);
+	out(0x510, 5, 2);
+	ck_assert_uint_eq(in(0x511, 1), 3);
+	ck_assert_uint_eq(in(0x511, 1), 0);
+	end();
+}
+END_TEST
+
 START_TEST(keyboard_interrupts_at_line_1)
 {
 	make(MACHINE_PC);
@@ -296,6 +308,7 @@ Suite *board_suite(void)
 	tcase_add_loop_test(tc, input_interrupts_at_the_serial_ports_line, 0,
 			    2);
 	tcase_add_test(tc, cmos_tells_of_the_hosts_time_and_the_memory);
+	tcase_add_test(tc, fw_cfg_tells_of_processors);
 	tcase_add_test(tc, keyboard_interrupts_at_line_1);
 	tcase_add_test(tc, clock_interrupts_at_line_8_by_the_hosts_timer);
 	tcase_add_test(tc, minimal_has_no_timer);

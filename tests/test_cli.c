@@ -75,6 +75,7 @@ static const struct {
 	{{"x", "--module"}, "--module", "requires an argument"},
 	{{"x", "--trace"}, "--trace", "requires an argument"},
 	{{"x", "-a"}, "a", "requires an argument"},
+	{{"--hypercalls", "vmware", "x"}, "--hypercalls", "kvm, xen"},
 	{{"--lazy-ram=1", "x"}, "--lazy-ram", "argument"},
 	{{"--boot-timer=1", "x"}, "--boot-timer", "argument"},
 	{{"--quiet=1", "x"}, "--quiet", "argument"},
@@ -131,14 +132,14 @@ END_TEST
 START_TEST(help_names_every_option)
 {
 	static const char *const names[] = {
-		"--mem",    "--cpus",	 "--append",	 "--params",
-		"--initrd", "--module",	 "--boot",	 "--machine",
-		"--pager",  "--window",	 "--mbi-addr",	 "--lazy-ram",
-		"--stats",  "--trace",	 "--boot-timer", "--timeout",
-		"--quiet",  "--verbose", "--version",	 "--help",
-		"-m,",	    "-c,",	 "-a,",		 "-p",
-		"-i,",	    "-q,",	 "-v,",		 "IMAGE",
-		"Ctrl-A",
+		"--mem",     "--cpus",	     "--append",   "--params",
+		"--initrd",  "--module",     "--boot",	   "--machine",
+		"--pager",   "--window",     "--mbi-addr", "--lazy-ram",
+		"--stats",   "--hypercalls", "--trace",	   "--boot-timer",
+		"--timeout", "--quiet",	     "--verbose",  "--version",
+		"--help",    "-m,",	     "-c,",	   "-a,",
+		"-p",	     "-i,",	     "-q,",	   "-v,",
+		"IMAGE",     "Ctrl-A",
 	};
 	struct run *run = VMM("--help");
 

@@ -324,6 +324,37 @@ START_TEST(physical_address_bits_come_from_the_leaf)
 }
 END_TEST
 
+START_TEST(xen_guest_sees_xen_and_no_kvm)
+{
+	size_t nr = EDIT(intel, 0, 1), others = 0;
+	const struct kvm_cpuid_entry2 *e;
+
+	nr = cpuid_edit_xen(table, nr, ROOM);
+	e = at(nr, 0x40000000, 0);
+	ck_assert_uint_eq(e->eax, 0x40000002);
+	ck_assert_mem_eq(&e->ebx, "XenVMMXenVMM", 12);
+	e = at(nr, 0x40000001, 0);
+	ck_assert_uint_eq(e->eax, 4 << 16 | 17);
+	e = at(nr, 0x40000002, 0);
+	ck_assert_uint_eq(e->eax, 1);
+	ck_assert_uint_eq(e->ebx, 0x40000000);
+	ck_assert_uint_eq(e->ecx | e->edx, 0);
+	for (size_t i = 0; i < nr; i++)
+		others += table[i].function >> 8 != 0x400000;
+	ck_assert_uint_eq(others, nr - 3);
+	ck_assert_uint_eq(at(nr, 0x80000008, 0)->eax, 0x302e);
+}
+END_TEST
+
+START_TEST(xen_leaves_appear_where_kvm_had_none)
+{
+	size_t nr = EDIT(amd, 0, 1);
+
+	ck_assert_uint_eq(cpuid_edit_xen(table, nr, ROOM), nr + 3);
+	ck_assert_uint_eq(at(nr + 3, 0x40000002, 0)->eax, 1);
+}
+END_TEST
+
 Suite *cpuid_suite(void)
 {
 	Suite *s = suite_create("cpuid");
@@ -346,6 +377,8 @@ Suite *cpuid_suite(void)
 	tcase_add_test(tc, amd_counts_cores_in_its_own_leaves);
 	tcase_add_test(tc, intel_keeps_its_reserved_fields_and_state_leaves);
 	tcase_add_test(tc, physical_address_bits_come_from_the_leaf);
+	tcase_add_test(tc, xen_guest_sees_xen_and_no_kvm);
+	tcase_add_test(tc, xen_leaves_appear_where_kvm_had_none);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -317,6 +317,20 @@ START_TEST(switches_are_taken)
 }
 END_TEST
 
+START_TEST(hypercalls_are_taken)
+{
+	ACCEPT("g");
+	ck_assert_int_eq(o.hypercalls, HYPERCALLS_KVM);
+	options_fini(&o);
+	ACCEPT("g", "--hypercalls=xen");
+	ck_assert_int_eq(o.hypercalls, HYPERCALLS_XEN);
+	options_fini(&o);
+	ACCEPT("g", "--hypercalls=xen", "--hypercalls", "kvm");
+	ck_assert_int_eq(o.hypercalls, HYPERCALLS_KVM);
+	options_fini(&o);
+}
+END_TEST
+
 START_TEST(second_parse_knows_nothing_of_the_first)
 {
 	ACCEPT("-m", "1G", "-v", "--module=a", "--stats", "first", "--", "w");
@@ -340,11 +354,12 @@ END_TEST
 START_TEST(help_fits_a_screen_and_names_each_option)
 {
 	static const char *const names[] = {
-		"--mem",    "--cpus",	 "--append",	 "--params",
-		"--initrd", "--module",	 "--boot",	 "--machine",
-		"--pager",  "--window",	 "--mbi-addr",	 "--lazy-ram",
-		"--stats",  "--trace",	 "--boot-timer", "--timeout",
-		"--quiet",  "--verbose", "--version",	 "--help",
+		"--mem",     "--cpus",	     "--append",   "--params",
+		"--initrd",  "--module",     "--boot",	   "--machine",
+		"--pager",   "--window",     "--mbi-addr", "--lazy-ram",
+		"--stats",   "--hypercalls", "--trace",	   "--boot-timer",
+		"--timeout", "--quiet",	     "--verbose",  "--version",
+		"--help",
 	};
 	unsigned lines = 0, column = 0;
 
@@ -451,6 +466,8 @@ static const struct {
 	{{"g", "--module="}, "no file name"},
 	{{"g", "--module=,args"}, ",args"},
 	{{"g", "--initrd="}, "no file name"},
+	{{"g", "--hypercalls="}, "--hypercalls "},
+	{{"g", "--hypercalls=hyperv"}, "hyperv"},
 	{{"g", "--lazy-ram=yes"}, "lazy-ram"},
 	{{"g", "--lazy-ram", "--pager=map"}, "--lazy-ram"},
 	{{"g", "--lazy-ram", "--pager=eager"}, "--lazy-ram"},
@@ -515,6 +532,7 @@ Suite *options_suite(void)
 	tcase_add_test(tc, statistics_are_text_unless_json_is_asked_for);
 	tcase_add_test(tc, seconds_may_have_a_fraction);
 	tcase_add_test(tc, switches_are_taken);
+	tcase_add_test(tc, hypercalls_are_taken);
 	tcase_add_test(tc, second_parse_knows_nothing_of_the_first);
 	tcase_add_test(tc, help_fits_a_screen_and_names_each_option);
 	tcase_add_test(tc, version_is_one_line);

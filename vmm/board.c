@@ -135,12 +135,14 @@ static int init_pc(struct board *board)
 	const struct board_config *c = &board->config;
 	struct irq_line keyboard = {c->set_irq, c->irq_ctx, KEYBOARD_IRQ};
 	struct irq_line clock = {c->set_irq, c->irq_ctx, CMOS_IRQ};
+	struct fw_cfg_params told = {c->memory, c->cpus, c->cmdline};
 	struct alarm alarm;
 	int rc = alarm_timer_init(&board->timer, &alarm);
 
 	cmos_init(&board->cmos, clock, alarm);
 	set_memory(board);
 	i8042_init(&board->i8042, keyboard, end, board);
+	fw_cfg_init(&board->fw_cfg, &told);
 	pci_init(&board->pci, power_reset_access, &board->power);
 	return rc;
 }
@@ -183,6 +185,8 @@ int board_init(struct board *board, const struct board_config *config,
 		&board->cmos);
 	bus_add(ports, PORT_I8042_DATA, 1, "i8042", i8042_data, i8042);
 	bus_add(ports, PORT_I8042_COMMAND, 1, "i8042", i8042_command, i8042);
+	bus_add(ports, FW_CFG_PORT, FW_CFG_PORTS, "fw_cfg", fw_cfg_access,
+		&board->fw_cfg);
 	bus_add(ports, PORT_A, 1, "port-a", i8042_port_a, i8042);
 	return rc;
 }
@@ -193,6 +197,7 @@ void board_fini(struct board *board)
 		cmos_fini(&board->cmos);
 		i8042_fini(&board->i8042);
 		pci_fini(&board->pci);
+		fw_cfg_fini(&board->fw_cfg);
 	}
 	alarm_timer_fini(&board->timer);
 	power_fini(&board->power);

@@ -13,6 +13,7 @@
 #include "vmm/bus.h"
 #include "vmm/cmos.h"
 #include "vmm/console.h"
+#include "vmm/fw_cfg.h"
 #include "vmm/i8042.h"
 #include "vmm/irq.h"
 #include "vmm/machine.h"
@@ -24,7 +25,11 @@
 
 struct board_config {
 	enum machine machine;
-	uint64_t memory; /* bytes of RAM, for the CMOS */
+	/* What CMOS and fw_cfg tell: bytes of RAM, vCPUs, command line (which
+	 * outlives the board). */
+	uint64_t memory;
+	unsigned cpus;
+	const char *cmdline;
 	/* Where ISA interrupts go: irq_line's set() and its ctx. */
 	void (*set_irq)(void *ctx, unsigned irq, bool level);
 	void *irq_ctx;
@@ -46,6 +51,7 @@ struct board {
 	struct cmos cmos;
 	struct i8042 i8042;
 	struct pci pci;
+	struct fw_cfg fw_cfg;
 };
 
 /* Adds all devices to the bus, which is the board's alone so far. 0 or -errno;

@@ -21,8 +21,11 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "vmm/xen.h"
+
 #define CPUID_KVM_SIGNATURE 0x40000000
 #define CPUID_KVM_FEATURES  0x40000001
+#define CPUID_HYPERVISOR    0x40000000 /* the first of 256 leaves */
 
 #define LEAF1_ECX_HYPERVISOR (1u << 31)
 #define LEAF1_EDX_HTT	     (1u << 28)
@@ -268,6 +271,32 @@ size_t cpuid_edit(struct kvm_cpuid_entry2 *entries, size_t nr, size_t max,
 	edit_amd(entries, nr, id, cpus);
 	edit_kvm(entries, nr);
 	return edit_topology(entries, nr, max, id, cpus);
+}
+
+/* Xen's public header arch-x86/cpuid.h. */
+size_t cpuid_edit_xen(struct kvm_cpuid_entry2 *entries, size_t nr, size_t max)
+{
+	const struct kvm_cpuid_entry2 leaves[CPUID_XEN_ROOM] = {
+		{.function = CPUID_HYPERVISOR,
+		 .eax = CPUID_HYPERVISOR + CPUID_XEN_ROOM - 1,
+		 .ebx = 0x566e6558, /* "XenV" */
+		 .ecx = 0x65584d4d, /* "MMXe" */
+		 .edx = 0x4d4d566e /* "nVMM" */},
+		{.function = CPUID_HYPERVISOR + 1,
+		 .eax = XEN_VERSION_MAJOR << 16 | XEN_VERSION_MINOR},
+		/* One page of hypercalls, and how to have it put somewhere. */
+		{.function = CPUID_HYPERVISOR + 2,
+		 .eax = 1,
+		 .ebx = XEN_MSR_HYPERCALL_PAGE},
+	};
+	size_t kept = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		if (entries[i].function >> 8 != CPUID_HYPERVISOR >> 8)
+			entries[kept++] = entries[i];
+	assert(kept + CPUID_XEN_ROOM <= max);
+	memcpy(entries + kept, leaves, sizeof(leaves));
+	return kept + CPUID_XEN_ROOM;
 }
 
 unsigned cpuid_phys_bits(const struct kvm_cpuid_entry2 *entries, size_t nr)

@@ -24,5 +24,13 @@
 size_t cpuid_edit(struct kvm_cpuid_entry2 *entries, size_t nr, size_t max,
 		  uint32_t id, uint32_t cpus);
 
+/*
+ * Afterwards, for guests of Xen: replaces the leaves from 0x40000000 on, KVM's
+ * own description, by Xen's (xen.h). Appends at most CPUID_XEN_ROOM entries, up
+ * to max. Returns the new count.
+ */
+#define CPUID_XEN_ROOM 3
+size_t cpuid_edit_xen(struct kvm_cpuid_entry2 *entries, size_t nr, size_t max);
+
 /* Guest-physical address bits from leaf 0x80000008 (36 where it is absent). */
 unsigned cpuid_phys_bits(const struct kvm_cpuid_entry2 *entries, size_t nr);

@@ -181,11 +181,38 @@ crash(struct exit_env *env, const struct exit_vcpu *vcpu, const char *format,
 	return false;
 }
 
+/* The guest called Xen. */
+static bool on_hypercall(struct exit_env *env, const struct exit_vcpu *vcpu)
+{
+	enum xen_end end;
+	int rc = xen_exit_hypercall(&env->xen, vcpu->fd, &end);
+
+	if (rc) {
+		stop_request(env->stop, STATUS_HOST, "registers of vCPU %u: %s",
+			     vcpu->id, strerror(-rc));
+		return false;
+	}
+	if (end == XEN_CRASH)
+		return crash(env, vcpu,
+			     "it says so itself, by Xen's shutdown call");
+	if (end == XEN_POWEROFF)
+		stop_request(env->stop, 0, NULL);
+	return end == XEN_RUNS;
+}
+
+static bool on_msr(struct exit_env *env, const struct exit_vcpu *vcpu)
+{
+	xen_exit_msr(&env->xen, vcpu->run);
+	return true;
+}
+
 static bool on_io(struct exit_env *env, const struct exit_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
 
+	if (xen_exit_is_hypercall(&env->xen, run))
+		return on_hypercall(env, vcpu);
 	/* A string instruction moves the data, never the port. */
 	for (uint32_t i = 0; i < run->io.count; i++)
 		bus_access(env->ports, run->io.port,
@@ -313,8 +340,10 @@ static const exit_fn handlers[EXIT_REASONS] = {
 	[KVM_EXIT_INTERNAL_ERROR] = on_internal_error,
 	[KVM_EXIT_SYSTEM_EVENT] = on_system_event,
 	[KVM_EXIT_IOAPIC_EOI] = on_ioapic_eoi,
+	[KVM_EXIT_X86_RDMSR] = on_msr,
+	[KVM_EXIT_X86_WRMSR] = on_msr,
 };
-static_assert(KVM_EXIT_IOAPIC_EOI < EXIT_REASONS, "the tables have room");
+static_assert(KVM_EXIT_X86_WRMSR < EXIT_REASONS, "the tables have room");
 
 bool exit_handle(struct exit_env *env, const struct exit_vcpu *vcpu)
 {

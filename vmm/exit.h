@@ -17,6 +17,7 @@
 #include "vmm/ioapic.h"
 #include "vmm/memory.h"
 #include "vmm/stop.h"
+#include "vmm/xen_exit.h"
 
 #define EXIT_REASONS 48
 
@@ -27,6 +28,7 @@ struct exit_env {
 	struct memory *memory;
 	struct pager *pager;
 	struct stop *stop;
+	struct xen_env xen;
 	_Atomic uint64_t counts[EXIT_REASONS]; /* any thread; by reason */
 };
 

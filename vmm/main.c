@@ -196,6 +196,8 @@ static int make_vm(struct session *s)
 		.machine = o->machine,
 		.memory = o->memory,
 		.cpus = o->cpus,
+		.cmdline = o->cmdline,
+		.xen = o->hypercalls == HYPERCALLS_XEN,
 		.plan = s->plan,
 		.pager = s->pager,
 		.console = s->console,

@@ -29,6 +29,7 @@ enum {
 	OPT_WINDOW,
 	OPT_MBI_ADDR,
 	OPT_LAZY_RAM,
+	OPT_HYPERCALLS,
 	OPT_STATS,
 	OPT_TRACE,
 	OPT_BOOT_TIMER,
@@ -49,6 +50,7 @@ static const struct option long_options[] = {
 	{"window", required_argument, NULL, OPT_WINDOW},
 	{"mbi-addr", required_argument, NULL, OPT_MBI_ADDR},
 	{"lazy-ram", no_argument, NULL, OPT_LAZY_RAM},
+	{"hypercalls", required_argument, NULL, OPT_HYPERCALLS},
 	{"stats", optional_argument, NULL, OPT_STATS},
 	{"trace", required_argument, NULL, OPT_TRACE},
 	{"boot-timer", no_argument, NULL, OPT_BOOT_TIMER},
@@ -78,6 +80,7 @@ static const char help[] =
 	"      --window SIZE    most to bring per fault, 4K to 256K (256K)\n"
 	"      --mbi-addr ADDR  place of the boot information\n"
 	"      --lazy-ram       RAM without content through the pager, too\n"
+	"      --hypercalls ABI  kvm, xen (kvm)\n"
 	"      --stats[=json]   what happened, on stderr\n"
 	"      --trace FILE     a line per fault\n"
 	"      --boot-timer     time to first instruction and ready marker\n"
@@ -259,6 +262,17 @@ static enum options_result take_mbi_addr(struct options *o, const char *arg)
 	return OPTIONS_RUN;
 }
 
+static enum options_result take_hypercalls(struct options *o, const char *arg)
+{
+	if (!strcmp(arg, "kvm"))
+		o->hypercalls = HYPERCALLS_KVM;
+	else if (!strcmp(arg, "xen"))
+		o->hypercalls = HYPERCALLS_XEN;
+	else
+		return usage("--hypercalls %s: not one of kvm, xen", arg);
+	return OPTIONS_RUN;
+}
+
 static enum options_result take_stats(struct options *o, const char *arg)
 {
 	if (arg && strcmp(arg, "json") && strcmp(arg, "text"))
@@ -332,6 +346,8 @@ static enum options_result take(struct options *o, int option, char *arg)
 	case OPT_LAZY_RAM:
 		o->lazy_ram = true;
 		return OPTIONS_RUN;
+	case OPT_HYPERCALLS:
+		return take_hypercalls(o, arg);
 	case OPT_STATS:
 		return take_stats(o, arg);
 	case OPT_TRACE:

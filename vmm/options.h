@@ -19,6 +19,12 @@ enum stats_form {
 	STATS_JSON
 };
 
+/* What the guest sees its hypervisor offer. */
+enum hypercalls {
+	HYPERCALLS_KVM, /* KVM's own: clocks and the like */
+	HYPERCALLS_XEN	/* xen.h */
+};
+
 struct options {
 	const char *image;
 	uint64_t memory; /* bytes, a multiple of PAGE_SIZE */
@@ -33,6 +39,7 @@ struct options {
 	bool mbi_addr_given;
 	gpa_t mbi_addr;
 	bool lazy_ram;
+	enum hypercalls hypercalls;
 	enum stats_form stats;
 	const char *trace; /* file, or NULL */
 	bool boot_timer;

@@ -68,6 +68,16 @@ error(struct vm_error *err, int rc, const char *format, ...)
 	return rc;
 }
 
+/* What Xen's console prints goes where the serial port's output does. */
+static void console_out(void *ctx, const uint8_t *bytes, size_t len)
+{
+	struct vm *vm = ctx;
+
+	for (size_t i = 0; i < len; i++)
+		console_put(vm->config.console, bytes[i]);
+	vm->config.wake(vm->config.wake_ctx);
+}
+
 static int set_slot(void *ctx, unsigned slot, gpa_t gpa, uint64_t len,
 		    void *hva)
 {
@@ -233,6 +243,30 @@ static int get_cpuid(const struct vm *vm, struct kvm_cpuid2 *cpuid,
 	return check_width(vm, cpuid, err);
 }
 
+/* Xen's hypercalls instead of KVM's. */
+static int enable_xen(struct vm *vm, struct vm_error *err)
+{
+	int rc = xen_exit_enable(vm->fd);
+
+	if (rc == -ENOTSUP)
+		return error(err, -ENODEV,
+			     "--hypercalls=xen: this kernel's KVM lacks "
+			     "KVM_CAP_X86_USER_SPACE_MSR; Linux 5.10 or later "
+			     "has it");
+	if (rc)
+		return error(err, rc, "KVM_X86_SET_MSR_FILTER: %s",
+			     strerror(-rc));
+	vm->env.exits.xen = (struct xen_env){
+		.enabled = true,
+		.memory = &vm->memory,
+		.pager = vm->config.pager,
+		.stop = vm->config.stop,
+		.print = console_out,
+		.ctx = vm,
+	};
+	return 0;
+}
+
 static int create_vcpu(struct vm *vm, const struct kvm_cpuid2 *cpuid,
 		       struct kvm_cpuid2 *edited, struct vm_error *err)
 {
@@ -243,6 +277,9 @@ static int create_vcpu(struct vm *vm, const struct kvm_cpuid2 *cpuid,
 	memcpy(edited, cpuid, CPUID_LEN);
 	edited->nent = (uint32_t)cpuid_edit(edited->entries, edited->nent,
 					    CPUID_MAX, id, vm->config.cpus);
+	if (vm->config.xen)
+		edited->nent = (uint32_t)cpuid_edit_xen(
+			edited->entries, edited->nent, CPUID_MAX);
 	rc = vcpu_init(&vm->vcpus[id], vm->fd, id, (size_t)run_len, edited,
 		       &vm->env);
 	return rc ? error(err, rc, "cannot create vCPU %u: %s", id,
@@ -279,6 +316,8 @@ static int create_devices(struct vm *vm, struct vm_error *err)
 	struct board_config board = {
 		.machine = c->machine,
 		.memory = c->memory,
+		.cpus = c->cpus,
+		.cmdline = c->cmdline,
 		.irq_ctx = &vm->chips,
 		.console = c->console,
 		.stop = c->stop,
@@ -365,6 +404,8 @@ int vm_create(struct vm **out, const struct vm_config *config,
 		rc = create_memory(vm, err);
 	if (!rc)
 		rc = create_chips(vm, err);
+	if (!rc && config->xen)
+		rc = enable_xen(vm, err);
 	if (!rc)
 		rc = create_vcpus(vm, err);
 	if (!rc)

@@ -25,6 +25,8 @@ struct vm_config {
 	enum machine machine;
 	uint64_t memory; /* bytes, a multiple of PAGE_SIZE */
 	unsigned cpus;
+	const char *cmdline; /* for whoever asks the machine for it */
+	bool xen;	     /* the guest is told, and served, as by Xen */
 	const struct boot_plan *plan;
 	/* All of these outlive the VM. */
 	struct pager *pager; /* created, not armed */

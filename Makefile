@@ -63,7 +63,7 @@ UNIT := unit must elf_writer image_help test_image test_image_field test_image_f
 	test_insn test_aml test_firmware
 KVM_TESTS := kvm must test_vm test_race
 E2E := e2e must run elf_writer test_cli test_guests test_failures \
-	test_terminal test_kernels
+	test_hostile test_terminal test_kernels
 
 PAGER_OBJS := $(PAGER:%=$(BUILD)/obj/pager/%.o)
 VMM_OBJS := $(VMM:%=$(BUILD)/obj/vmm/%.o)

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A guest that means harm (guest/hostile) and comes to the end of its rounds:
+ * the VMM must see it through and report its status, with nothing to say for
+ * itself. Seeds are fixed, so that a failure can be repeated by the command line
+ * that a failed test shows.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/must.h"
+#include "tests/run.h"
+
+#define NR(array) ((int)(sizeof(array) / sizeof(*(array))))
+#define SEEDS	  3
+#define WILD	  12
+
+static const char *const pagers[] = {"uffd", "map", "eager"};
+static const char *const shapes[][2] = {
+	{"-c1", "-m128M"},
+	{"-c2", "-m3G"},
+	{"-c4", "-m128M"},
+};
+
+/* How often the text is there. NULs in between are the guest's, too. */
+static int count(const struct run_text *text, const char *what)
+{
+	size_t len = strlen(what);
+	int n = 0;
+
+	for (size_t i = 0; i + len <= text->len; i++)
+		n += !memcmp(text->bytes + i, what, len);
+	return n;
+}
+
+/* String instructions gave each line to the serial port once, in order. */
+static void is_alive(struct run *run)
+{
+	run_is(run, 0);
+	run_err_is(run, "");
+	ck_assert_int_eq(
+		count(&run->out, "\nupwards: each byte once, in order\n"), 1);
+	ck_assert_int_eq(
+		count(&run->out, "\ndownwards: each byte once, in order\n"), 1);
+	ck_assert_int_eq(count(&run->out, "\nhostile: alive after "), 1);
+}
+
+/* Loops over shapes, inside over pagers, inside over seeds. What comes in on
+ * the serial port raises interrupts wherever the guest sends them. */
+START_TEST(hostile_guest_lives_to_its_end)
+{
+	int seed = 1 + _i, i = _i / SEEDS;
+	const char *const *shape = shapes[i / NR(pagers)];
+	struct run run = {.input = RUN_PIPE};
+	char cmdline[64], input[1000];
+
+	snprintf(cmdline, sizeof(cmdline), "seed=%d rounds=60", seed);
+	for (size_t n = 0; n < sizeof(input); n++)
+		input[n] = (char)n;
+	RUN_START(&run, must_built("guest/hostile.elf"), "--pager",
+		  pagers[i % NR(pagers)], shape[0], shape[1], "--timeout", "50",
+		  "-a", cmdline);
+	run_write(&run, input, sizeof(input));
+	run_end(&run);
+	is_alive(&run);
+	run_free(&run);
+}
+END_TEST
+
+START_TEST(every_port_can_be_accessed_in_every_form)
+{
+	struct run *run =
+		VMM(must_built("guest/hostile.elf"), "-c2", "--timeout", "58",
+		    "-a", "sweep rounds=0", "--pager", pagers[_i]);
+
+	is_alive(run);
+}
+END_TEST
+
+/* May crash, or never end; the VMM must say which, and go. */
+START_TEST(wild_guest_harms_itself_alone)
+{
+	char cmdline[64];
+	struct run *run;
+
+	snprintf(cmdline, sizeof(cmdline), "wild seed=%d rounds=60", 1 + _i);
+	run = VMM(must_built("guest/hostile.elf"), _i % 2 ? "-c2" : "-c1",
+		  "--timeout", "3", "-a", cmdline, "--pager",
+		  pagers[_i % NR(pagers)]);
+	if (run->status > 120)
+		run_is(run, 124);
+	ck_assert_int_eq(count(&run->err, "ERROR: "), 0); /* a sanitizer's */
+	ck_assert_int_eq(count(&run->err, "runtime error"), 0);
+}
+END_TEST
+
+static void fill_hostile(TCase *tcase)
+{
+	tcase_set_timeout(tcase, 120);
+	tcase_add_loop_test(tcase, hostile_guest_lives_to_its_end, 0,
+			    NR(shapes) * NR(pagers) * SEEDS);
+	tcase_add_loop_test(tcase, every_port_can_be_accessed_in_every_form, 0,
+			    1);
+	tcase_add_loop_test(tcase, wild_guest_harms_itself_alone, 0, WILD);
+}
+
+Suite *hostile_suite(void)
+{
+	Suite *suite = suite_create("hostile");
+
+	must_add(suite, "hostile", MUST_KVM | MUST_UFFD, fill_hostile);
+	return suite;
+}

@@ -120,7 +120,7 @@ void trap_handle(struct trap *trap)
 	if (trap->vector < VECTOR_TIMER && trap_hook && trap_hook(trap))
 		return;
 	__asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
-	print_quiet(false);
+	print_aloud();
 	print("exception %lu, error code 0x%lx, rip 0x%lx, cs 0x%lx, "
 	      "rsp 0x%lx, cr2 0x%lx\n",
 	      trap->vector, trap->error, trap->rip, trap->cs, trap->rsp, cr2);

@@ -5,7 +5,8 @@
  *
  *	seed=N		where the random numbers start, default 1
  *	rounds=N	of each processor, default 100
- *	sweep		every port in every form first, and the chips' pages
+ *	sweep=N		first every port in every form, above the ISA devices'
+ *			every N-th; and the chips' pages
  *	wild		does what may end this guest, too
  *	end=NAME	ends by that port (ports.c) instead of the exit port
  *	exit=N		the status for the exit port, default 0
@@ -28,8 +29,8 @@ extern const uint64_t pattern_start[], pattern_end[];
 struct hostile_count hostile_count;
 
 static char scratch[4 * PAGE] __attribute__((aligned(4096)));
-static uint64_t ram_end, far_end, seed, rounds;
-static bool sweep, wild;
+static uint64_t ram_end, far_end, seed, rounds, sweep;
+static bool wild;
 
 /* The last RAM below the device hole, and above. */
 static void find_ram(const struct mb2_info *info)
@@ -98,8 +99,9 @@ static uint64_t run(uint64_t cpu, uint64_t cpus, void *arg)
 	mmio_init(&h);
 	chips_quiet_lapic();
 	if (sweep) {
-		ports_sweep(&h, (unsigned)cpus);
-		mmio_sweep(&h);
+		ports_sweep(&h, (unsigned)cpus, (uint32_t)sweep);
+		if (cpu == 0)
+			mmio_sweep(&h);
 	}
 	hammer(&h);
 	chips_idle(&h);
@@ -116,7 +118,7 @@ int guest_main(uint32_t magic, const struct mb2_info *info)
 	CHECK_EQ(magic, ABI_MB2_MAGIC);
 	seed = option_number(cmdline, "seed", 1);
 	rounds = option_number(cmdline, "rounds", 100);
-	sweep = option_find(cmdline, "sweep");
+	sweep = option_number(cmdline, "sweep", 0);
 	wild = option_find(cmdline, "wild");
 	find_ram(info);
 	cpus = smp_start();

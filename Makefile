@@ -349,7 +349,7 @@ format-check: ## fail where the formatting differs
 
 lint: format-check ## formatting, manual page, shell scripts, include order
 	mandoc -Tlint vmm/vmm.1
-	shellcheck -s sh scripts/*.sh scripts/with-kvm scripts/nested-init
+	shellcheck -s sh scripts/*.sh scripts/with-kvm scripts/nested-init scripts/vmlinux
 	scripts/check-includes.sh
 
 clean: ## remove what was built

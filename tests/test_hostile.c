@@ -13,15 +13,17 @@
 #include "tests/run.h"
 
 #define NR(array) ((int)(sizeof(array) / sizeof(*(array))))
-#define SEEDS	  3
-#define WILD	  12
+#define SEEDS	  2
+#define WILD	  8
 
 static const char *const pagers[] = {"uffd", "map", "eager"};
-static const char *const shapes[][2] = {
-	{"-c1", "-m128M"},
-	{"-c2", "-m3G"},
-	{"-c4", "-m128M"},
+static const char *const shapes[][3] = {
+	{"-c1", "-m128M", "--machine=pc"},
+	{"-c2", "-m3G", "--machine=pc"},
+	{"-c1", "-m3G", "--machine=minimal"},
+	{"-c4", "-m128M", "--machine=minimal"},
 };
+static const char *const machines[] = {"pc", "minimal"};
 
 /* How often the text is there. NULs in between are the guest's, too. */
 static int count(const struct run_text *text, const char *what)
@@ -59,8 +61,8 @@ START_TEST(hostile_guest_lives_to_its_end)
 	for (size_t n = 0; n < sizeof(input); n++)
 		input[n] = (char)n;
 	RUN_START(&run, must_built("guest/hostile.elf"), "--pager",
-		  pagers[i % NR(pagers)], shape[0], shape[1], "--timeout", "50",
-		  "-a", cmdline);
+		  pagers[i % NR(pagers)], shape[0], shape[1], shape[2],
+		  "--timeout", "50", "-a", cmdline);
 	run_write(&run, input, sizeof(input));
 	run_end(&run);
 	is_alive(&run);
@@ -68,12 +70,15 @@ START_TEST(hostile_guest_lives_to_its_end)
 }
 END_TEST
 
-/* 65,536 ports take minutes in a machine that is emulated as well. */
+/* 65,536 ports take minutes in a machine that is emulated as well; and once will
+ * do. */
 START_TEST(every_port_can_be_accessed_in_every_form)
 {
-	struct run *run = VMM(
-		must_built("guest/hostile.elf"), "-c2", "--timeout", "58", "-a",
-		getenv("WITH_KVM") ? "sweep=64 rounds=0" : "sweep=1 rounds=0");
+	struct run *run = VMM(must_built("guest/hostile.elf"), "-c2",
+			      "--timeout", "58", "-a",
+			      _i || getenv("WITH_KVM") ? "sweep=64 rounds=0"
+						       : "sweep=1 rounds=0",
+			      "--machine", machines[_i]);
 
 	is_alive(run);
 }
@@ -87,12 +92,37 @@ START_TEST(wild_guest_harms_itself_alone)
 
 	snprintf(cmdline, sizeof(cmdline), "wild seed=%d rounds=60", 1 + _i);
 	run = VMM(must_built("guest/hostile.elf"), _i % 2 ? "-c2" : "-c1",
-		  "--timeout", "3", "-a", cmdline, "--pager",
-		  pagers[_i % NR(pagers)]);
+		  "--machine", machines[_i / 2 % 2], "--timeout", "3", "-a",
+		  cmdline, "--pager", pagers[_i % NR(pagers)]);
 	if (run->status > 120)
 		run_is(run, 124);
 	ck_assert_int_eq(count(&run->err, "ERROR: "), 0); /* a sanitizer's */
 	ck_assert_int_eq(count(&run->err, "runtime error"), 0);
+}
+END_TEST
+
+/* What a guest may end its VM by, and what must not. */
+static const struct {
+	const char *name;
+	int status[NR(machines)];
+} endings[] = {
+	{"exit", {7, 7}},	{"sleep", {0, 0}}, {"reset", {0, 0}},
+	{"fast-reset", {0, 1}}, {"i8042", {0, 1}}, {"i8042-output", {0, 1}},
+};
+
+START_TEST(guest_ends_by_the_ports_of_its_machine)
+{
+	int machine = _i % NR(machines), ending = _i / NR(machines);
+	char cmdline[64];
+	struct run *run;
+
+	snprintf(cmdline, sizeof(cmdline), "rounds=1 exit=7 end=%s",
+		 endings[ending].name);
+	run = VMM(must_built("guest/hostile.elf"), "--machine",
+		  machines[machine], "-a", cmdline);
+	run_is(run, endings[ending].status[machine]);
+	ck_assert_int_eq(count(&run->out, "\nhostile: that was no end"),
+			 run->status == 1);
 }
 END_TEST
 
@@ -101,8 +131,11 @@ static void fill_hostile(TCase *tcase)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, hostile_guest_lives_to_its_end, 0,
 			    NR(shapes) * NR(pagers) * SEEDS);
-	tcase_add_test(tcase, every_port_can_be_accessed_in_every_form);
+	tcase_add_loop_test(tcase, every_port_can_be_accessed_in_every_form, 0,
+			    NR(machines));
 	tcase_add_loop_test(tcase, wild_guest_harms_itself_alone, 0, WILD);
+	tcase_add_loop_test(tcase, guest_ends_by_the_ports_of_its_machine, 0,
+			    NR(endings) * NR(machines));
 }
 
 Suite *hostile_suite(void)

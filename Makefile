@@ -64,7 +64,7 @@ UNIT := unit must elf_writer image_help boot_help test_image test_image_field \
 	test_firmware test_fw_cfg test_xen
 KVM_TESTS := kvm must test_vm test_race
 E2E := e2e must run elf_writer test_cli test_guests test_failures \
-	test_terminal test_kernels
+	test_terminal test_kernels test_hostile
 
 PAGER_OBJS := $(PAGER:%=$(BUILD)/obj/pager/%.o)
 VMM_OBJS := $(VMM:%=$(BUILD)/obj/vmm/%.o)
@@ -145,12 +145,14 @@ GB := $(BUILD)/guest
 GUEST_C_PROGRAMS := status badport hlt echo faraway pc xen
 GUEST_BARE_PROGRAMS := hello triple spin
 GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) touch lowzero \
-	long elf32 mb1 mb1-address pvh pvh32 xen32
+	long elf32 mb1 mb1-address pvh pvh32 xen32 hostile
 
 GUEST_LIB := $(GO)/lib/cpu.o $(GO)/lib/trap.o $(GO)/lib/smp.o \
 	$(GO)/lib/print.o $(GO)/lib/mb2.o $(GO)/lib/option.o
 GUEST_START := $(GO)/lib/start.o $(GUEST_LIB)
 GUEST_START_HIGH := $(GO)/lib/start-high.o $(GUEST_LIB)
+GUEST_HOSTILE := $(addprefix $(GO)/hostile/,main.o ports.o strings.o lines.o \
+	mmio.o chips.o)
 GUEST_KERNEL := $(GO)/kernel/main.o $(GO)/kernel/verify.o
 
 GUEST_ELFS := $(BUILD)/guest.elf $(GUEST_PROGRAMS:%=$(GB)/%.elf)
@@ -197,10 +199,11 @@ $(GO)/pattern-%.o: guest/pattern.S $(GO)/pattern-%.bin
 PATTERN_SECTION := .pattern
 $(GO)/pattern-kernel.bin: PATTERN_BYTES := 8388608
 $(GO)/pattern-touch.bin: PATTERN_BYTES := 4194304
+$(GO)/pattern-hostile.bin: PATTERN_BYTES := 1048576
 $(GO)/pattern-touch256.bin: PATTERN_BYTES := 268435456
 $(GO)/pattern-lowzero.bin: PATTERN_BYTES := 4096
 $(GO)/pattern-lowzero.o: PATTERN_SECTION := .page0
-.SECONDARY: $(addprefix $(GO)/pattern-,kernel.bin touch.bin lowzero.bin)
+.SECONDARY: $(addprefix $(GO)/pattern-,kernel.bin touch.bin hostile.bin lowzero.bin)
 
 $(GUEST_C_PROGRAMS:%=$(GB)/%.elf): $(GB)/%.elf: $(GO)/%.o $(GUEST_START) \
 		guest/link.ld
@@ -212,6 +215,9 @@ $(GB)/touch.elf: $(GO)/touch.o $(GO)/pattern-touch.o $(GUEST_START) \
 	$(call guest_ld)
 $(BUILD)/bench/touch256.elf: $(GO)/touch.o $(GO)/pattern-touch256.o \
 		$(GUEST_START) guest/link.ld
+	$(call guest_ld)
+$(GB)/hostile.elf: $(GUEST_HOSTILE) $(GO)/pattern-hostile.o $(GUEST_START) \
+		guest/link.ld
 	$(call guest_ld)
 $(GB)/lowzero.elf: $(GO)/lowzero.o $(GO)/pattern-lowzero.o $(GUEST_START) \
 		guest/link.ld
@@ -371,7 +377,7 @@ format-check: ## fail where the formatting differs
 
 lint: format-check ## formatting, manual page, shell scripts, include order
 	mandoc -Tlint vmm/vmm.1
-	shellcheck -s sh scripts/*.sh scripts/with-kvm scripts/nested-init
+	shellcheck -s sh scripts/*.sh scripts/with-kvm scripts/nested-init scripts/vmlinux
 	scripts/check-includes.sh
 
 clean: ## remove what was built

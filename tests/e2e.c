@@ -22,6 +22,7 @@ int main(int argc, char *argv[])
 	runner = srunner_create(cli_suite());
 	srunner_add_suite(runner, guests_suite());
 	srunner_add_suite(runner, failures_suite());
+	srunner_add_suite(runner, hostile_suite());
 	srunner_add_suite(runner, terminal_suite());
 	srunner_add_suite(runner, kernels_suite());
 	srunner_run_all(runner, CK_ENV);

@@ -121,5 +121,6 @@ double run_number(const char *in, const char *label);
 Suite *cli_suite(void);
 Suite *guests_suite(void);
 Suite *failures_suite(void);
+Suite *hostile_suite(void);
 Suite *terminal_suite(void);
 Suite *kernels_suite(void);

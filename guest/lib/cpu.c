@@ -30,20 +30,13 @@ struct cpu {
 	_Alignas(16) char user_stack[STACK_SIZE];
 };
 
-/* What trap.S pushes, and below it what the processor did. */
-struct trap {
-	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
-	uint64_t rdi, rsi, rbp, rbx, rdx, rcx, rax;
-	uint64_t vector, error;
-	uint64_t rip, cs, rflags, rsp, ss;
-};
-
 extern const char trap_stubs[]; /* VECTORS times 16 bytes of code */
 uint64_t user_enter(uint64_t *rsp0, user_fn fn, uint64_t stack, uint64_t cpu,
 		    uint64_t cpus, void *arg);
-void trap_handle(const struct trap *trap);
+void trap_handle(struct trap *trap);
 
 void (*irq_handler)(unsigned vector);
+bool (*trap_hook)(struct trap *trap);
 
 static struct cpu cpus[CPUS_MAX];
 static struct gate idt[VECTORS];
@@ -114,7 +107,7 @@ uint64_t user_run(unsigned index, unsigned nr_cpus, user_fn fn, void *arg)
 }
 
 /* Called by trap.S. Returns to the interrupted code, or not at all. */
-void trap_handle(const struct trap *trap)
+void trap_handle(struct trap *trap)
 {
 	uint64_t cr2;
 
@@ -124,8 +117,10 @@ void trap_handle(const struct trap *trap)
 		irq_handler(trap->vector);
 		return;
 	}
+	if (trap->vector < VECTOR_TIMER && trap_hook && trap_hook(trap))
+		return;
 	__asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
-	print_quiet(false);
+	print_aloud();
 	print("exception %lu, error code 0x%lx, rip 0x%lx, cs 0x%lx, "
 	      "rsp 0x%lx, cr2 0x%lx\n",
 	      trap->vector, trap->error, trap->rip, trap->cs, trap->rsp, cr2);

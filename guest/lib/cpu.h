@@ -30,6 +30,7 @@
 
 #ifndef __ASSEMBLER__
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -68,6 +69,18 @@ uint64_t user_run(unsigned index, unsigned cpus, user_fn fn, void *arg);
 /* Called for vectors from 32 up, interrupts off; acknowledges by itself. Set
  * before `sti`. */
 extern void (*irq_handler)(unsigned vector);
+
+/* What trap.S pushes, and below it what the processor did. */
+struct trap {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
+	uint64_t rdi, rsi, rbp, rbx, rdx, rcx, rax;
+	uint64_t vector, error;
+	uint64_t rip, cs, rflags, rsp, ss;
+};
+
+/* Called for vectors below 32, which otherwise end the program. True: go on, at
+ * what trap->rip is now. */
+extern bool (*trap_hook)(struct trap *trap);
 
 /* What a program defines. magic and info: EAX and EBX at entry. The result is
  * the exit status. */

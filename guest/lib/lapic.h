@@ -12,10 +12,20 @@
 
 enum lapic_register { /* SDM 3A table 11-1 */
 	LAPIC_ID = 0x020,
+	LAPIC_TPR = 0x080, /* task priority: what is below has to wait */
 	LAPIC_EOI = 0x0b0,
+	LAPIC_LDR = 0x0d0, /* logical destination, and its format */
+	LAPIC_DFR = 0x0e0,
 	LAPIC_SVR = 0x0f0, /* spurious vector; bit 8: enable */
+	LAPIC_ESR = 0x280, /* error status */
 	LAPIC_ICR = 0x300, /* interrupt command, low half: a write sends */
+	LAPIC_ICR_HIGH = 0x310,
 	LAPIC_LVT_TIMER = 0x320,
+	LAPIC_LVT_THERMAL = 0x330,
+	LAPIC_LVT_PERFORMANCE = 0x340,
+	LAPIC_LVT_LINT0 = 0x350,
+	LAPIC_LVT_LINT1 = 0x360,
+	LAPIC_LVT_ERROR = 0x370,
 	LAPIC_TIMER_COUNT = 0x380, /* initial count: a write starts */
 	LAPIC_TIMER_LEFT = 0x390,  /* current count */
 	LAPIC_TIMER_DIVIDE = 0x3e0,

@@ -7,6 +7,9 @@
 
 #include <stdarg.h>
 
+#define LCR	 (ABI_PORT_COM1 + 3) /* line control register */
+#define LCR_8	 0x03		     /* eight bits, divisor latch closed */
+#define MCR	 (ABI_PORT_COM1 + 4) /* modem control register */
 #define LSR	 (ABI_PORT_COM1 + 5) /* line status register */
 #define LSR_THRE 0x20		     /* transmitter holding register empty */
 
@@ -15,6 +18,13 @@ static bool quiet;
 void print_quiet(bool on)
 {
 	quiet = on;
+}
+
+void print_aloud(void)
+{
+	quiet = false;
+	outb(LCR, LCR_8);
+	outb(MCR, 0); /* no loopback */
 }
 
 static void put(char c)
@@ -84,7 +94,7 @@ void print(const char *fmt, ...)
 
 void check_failed(const char *file, unsigned line, const char *what)
 {
-	print_quiet(false);
+	print_aloud();
 	print("%s:%u: check failed: %s\n", file, line, what);
 	vm_exit(EXIT_CHECK);
 }

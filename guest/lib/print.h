@@ -15,6 +15,10 @@ __attribute__((format(printf, 1, 2))) void print(const char *fmt, ...);
 /* After print_quiet(true) only failed checks and exceptions are heard. */
 void print_quiet(bool quiet);
 
+/* Undoes what keeps text from being seen: that, and a program's use of the
+ * serial port for other things. */
+void print_aloud(void);
+
 _Noreturn void check_failed(const char *file, unsigned line, const char *what);
 
 /* Ends the VM with EXIT_CHECK, naming the line, unless cond holds. */
@@ -29,7 +33,7 @@ _Noreturn void check_failed(const char *file, unsigned line, const char *what);
 	do {                                                            \
 		uint64_t a_ = (uint64_t)(a), b_ = (uint64_t)(b);        \
 		if (a_ != b_) {                                         \
-			print_quiet(false);                             \
+			print_aloud();                                  \
 			print("%s = 0x%lx, not 0x%lx\n", #a, a_, b_);   \
 			check_failed(__FILE__, __LINE__, #a " == " #b); \
 		}                                                       \

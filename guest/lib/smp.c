@@ -13,6 +13,7 @@
 
 #include <cpuid.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "guest/lib/lapic.h"
@@ -34,6 +35,7 @@ static _Atomic uint32_t finished; /* release: results. Acquire: smp_run */
 /* Set before `round` goes up, constant until `finished` is complete. */
 static user_fn job;
 static void *job_arg;
+static bool job_in_kernel;
 static uint64_t results[CPUS_MAX];
 
 /* The interrupt only ends a `hlt`. */
@@ -57,7 +59,8 @@ static void sleep(void)
 
 static void run_job(unsigned index)
 {
-	results[index] = user_run(index, nr_cpus, job, job_arg);
+	results[index] = job_in_kernel ? job(index, nr_cpus, job_arg)
+				       : user_run(index, nr_cpus, job, job_arg);
 }
 
 /* Adds 1; wakes those who sleep if that makes it `last`. */
@@ -146,12 +149,13 @@ unsigned smp_start(void)
 	return nr_cpus;
 }
 
-uint64_t smp_run(user_fn fn, void *arg)
+static uint64_t run_everywhere(user_fn fn, void *arg, bool in_kernel)
 {
 	unsigned i;
 
 	job = fn;
 	job_arg = arg;
+	job_in_kernel = in_kernel;
 	atomic_store(&finished, 0);
 	atomic_fetch_add_explicit(&round, 1, memory_order_release);
 	if (nr_cpus > 1)
@@ -164,4 +168,14 @@ uint64_t smp_run(user_fn fn, void *arg)
 		if (results[i])
 			return results[i];
 	return 0;
+}
+
+uint64_t smp_run(user_fn fn, void *arg)
+{
+	return run_everywhere(fn, arg, false);
+}
+
+uint64_t smp_run_kernel(user_fn fn, void *arg)
+{
+	return run_everywhere(fn, arg, true);
 }

@@ -21,4 +21,8 @@ unsigned smp_start(void);
  * that is not 0, by processor number, or 0. */
 uint64_t smp_run(user_fn fn, void *arg);
 
+/* The same in ring 0, interrupts off, for any function and argument. What it
+ * does to the local APIC it must undo. */
+uint64_t smp_run_kernel(user_fn fn, void *arg);
+
 #endif

@@ -13,7 +13,7 @@
 #include "vmm/bootinfo.h"
 #include "vmm/multiboot_address.h"
 
-#define MB_SEARCH 8192	       /* the header lies within the first 8 KiB */
+#define MB_SEARCH 8192	      /* the header lies within the first 8 KiB */
 #define MB_MAGIC  0x2badb002u /* 3.2: EAX at entry */
 
 struct mb_header {

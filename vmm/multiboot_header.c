@@ -15,13 +15,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define HEADER_MAGIC	UINT32_C(0x1badb002)
-#define HEADER_FIXED	12 /* magic, flags, checksum */
-#define HEADER_ADDRESS	32 /* with the address fields */
-#define FLAGS_REQUIRED	UINT32_C(0xffff)
-#define FLAGS_KNOWN	UINT32_C(7) /* module alignment, memory, video */
-#define FLAG_VIDEO	(UINT32_C(1) << 2)
-#define FLAG_ADDRESS	(UINT32_C(1) << 16)
+#define HEADER_MAGIC   UINT32_C(0x1badb002)
+#define HEADER_FIXED   12 /* magic, flags, checksum */
+#define HEADER_ADDRESS 32 /* with the address fields */
+#define FLAGS_REQUIRED UINT32_C(0xffff)
+#define FLAGS_KNOWN    UINT32_C(7) /* module alignment, memory, video */
+#define FLAG_VIDEO     (UINT32_C(1) << 2)
+#define FLAG_ADDRESS   (UINT32_C(1) << 16)
 
 static uint32_t get_u32(const uint8_t *at)
 {

@@ -181,7 +181,7 @@ void mb_info_build(const struct bootinfo *info, void *out)
 	blob_align(&w, 8);
 	if (info->sections)
 		blob_put(&w, info->sections,
-			     (size_t)info->shnum * info->shentsize);
+			 (size_t)info->shnum * info->shentsize);
 	if (info->cmdline)
 		put_string(&w, info->cmdline);
 	if (info->loader)

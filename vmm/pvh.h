@@ -12,7 +12,7 @@
 
 #include "vmm/bootinfo.h"
 
-#define PVH_NOTE_NAME	     "Xen"
+#define PVH_NOTE_NAME	      "Xen"
 #define PVH_NOTE_PHYS32_ENTRY 18
 
 /* Bytes the start info takes, with everything it points to. */

@@ -72,7 +72,7 @@ MAIN_OBJ := $(BUILD)/obj/vmm/main.o
 LIBPAGER := $(BUILD)/libpager.a
 
 .PHONY: all help deps deps-dev run guests bench-guests check check-unit check-kvm \
-	check-e2e asan tsan fuzz bench format format-check lint install clean
+	check-e2e asan tsan fuzz bench bench-icount format format-check lint install clean
 all: $(BUILD)/vmm guests ## build the VMM and the guests (the default)
 
 help: ## list these targets
@@ -200,6 +200,7 @@ PATTERN_SECTION := .pattern
 $(GO)/pattern-kernel.bin: PATTERN_BYTES := 8388608
 $(GO)/pattern-touch.bin: PATTERN_BYTES := 4194304
 $(GO)/pattern-hostile.bin: PATTERN_BYTES := 1048576
+$(GO)/pattern-touch64.bin: PATTERN_BYTES := 67108864
 $(GO)/pattern-touch256.bin: PATTERN_BYTES := 268435456
 $(GO)/pattern-lowzero.bin: PATTERN_BYTES := 4096
 $(GO)/pattern-lowzero.o: PATTERN_SECTION := .page0
@@ -213,7 +214,8 @@ $(GUEST_BARE_PROGRAMS:%=$(GB)/%.elf): $(GB)/%.elf: $(GO)/%.o guest/link.ld
 $(GB)/touch.elf: $(GO)/touch.o $(GO)/pattern-touch.o $(GUEST_START) \
 		guest/link.ld
 	$(call guest_ld)
-$(BUILD)/bench/touch256.elf: $(GO)/touch.o $(GO)/pattern-touch256.o \
+$(BUILD)/bench/touch64.elf $(BUILD)/bench/touch256.elf: \
+		$(BUILD)/bench/%.elf: $(GO)/touch.o $(GO)/pattern-%.o \
 		$(GUEST_START) guest/link.ld
 	$(call guest_ld)
 $(GB)/hostile.elf: $(GUEST_HOSTILE) $(GO)/pattern-hostile.o $(GUEST_START) \
@@ -364,6 +366,10 @@ $(BUILD)/bench/hello.elf: $(GO)/bench-hello.o tests/bench/hello.ld
 
 bench: $(BUILD)/vmm $(BENCH) ## benchmarks, side by side: BENCH_RUNS=11, QUICK=1
 	@BENCH_RUNS=$(BENCH_RUNS) QUICK=$(QUICK) scripts/bench.sh $(BUILD)
+
+bench-icount: $(BUILD)/vmm $(BENCH_TOOLS:%=$(BUILD)/bench/%) $(BUILD)/bench/hello.elf \
+		$(BUILD)/bench/touch64.elf ## count instructions; the same in every run
+	@scripts/bench-icount.sh $(BUILD)
 
 # --- upkeep ---------------------------------------------------------------
 

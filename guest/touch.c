@@ -9,6 +9,8 @@
  *	pages=N		that many pages instead of all
  *	same		every processor touches all of them, at once; otherwise
  *			each has its own part of the order
+ *	zeros		instead of the segment as many pages of the memory behind
+ *			the image, which have no content
  *	write		writes the word back, too: a private file mapping then
  *			takes one fault per page
  *	wait		says so and waits for a byte on the serial port first
@@ -23,6 +25,7 @@
 #include "guest/pattern.h"
 
 extern const uint64_t pattern_start[], pattern_end[];
+extern const char image_end[];
 
 struct touch {
 	volatile uint64_t *words;
@@ -31,7 +34,7 @@ struct touch {
 	uint64_t stride; /* of the order, before it is permuted */
 	uint64_t mask;	 /* mode=random: of the power of two >= pages */
 	uint64_t seed;
-	bool random, same, write;
+	bool random, same, write, zeros;
 };
 
 /* A permutation of 0 to mask: each step can be undone (an odd factor modulo a
@@ -42,6 +45,11 @@ static inline uint64_t permute(uint64_t x, uint64_t seed, uint64_t mask)
 	x ^= x >> 7;
 	x = x * 0x85ebca6b & mask;
 	return x ^ x >> 5;
+}
+
+static inline uint64_t content(const struct touch *t, uint64_t word)
+{
+	return t->zeros ? 0 : pattern_word(word);
 }
 
 /* Returns 1 + the number of the first page that is wrong, or 0. */
@@ -62,8 +70,8 @@ static USER uint64_t touch(uint64_t cpu, uint64_t cpus, void *arg)
 		word = page * PATTERN_WORDS_PER_PAGE;
 		/* Not the word that is checked, and what it is already. */
 		if (t->write)
-			t->words[word + 1] = pattern_word(word + 1);
-		if (t->words[word] != pattern_word(word))
+			t->words[word + 1] = content(t, word + 1);
+		if (t->words[word] != content(t, word))
 			return 1 + page;
 	}
 	return 0;
@@ -74,6 +82,10 @@ static void parse(struct touch *t, const char *cmdline)
 	bool stride = option_is(cmdline, "mode", "stride");
 
 	t->words = low(pattern_start);
+	t->zeros = option_find(cmdline, "zeros");
+	/* The next 16 MiB boundary: modules and tables may follow the image. */
+	if (t->zeros)
+		t->words = (void *)((phys(image_end) | 0xffffff) + 1);
 	t->pages = (pattern_end - pattern_start) / PATTERN_WORDS_PER_PAGE;
 	t->random = option_is(cmdline, "mode", "random");
 	CHECK(t->random || stride || !option_find(cmdline, "mode") ||

@@ -406,7 +406,7 @@ END_TEST
 static const struct {
 	const char *size;
 	long kib; /* of the VMM itself, at most */
-} sizes[] = {{"128M", 4 << 10}, {"8G", 4 << 10}, {"1T", 64 << 10}};
+} sizes[] = {{"128M", 4 << 10}, {"8G", 4 << 10}, {"1000G", 64 << 10}};
 
 START_TEST(memory_nobody_touches_costs_nothing)
 {

@@ -365,7 +365,10 @@ START_TEST(first_access_of_any_kind_to_far_memory_is_exact)
 		guest_start(&guest);
 		ck_assert_msg(!guest_wait(&guest), "%s%s", guest_output(&guest),
 			      guest.stop.reason);
-		ck_assert_uint_eq(slots_of(&guest), 13);
+		/* All of it: below the device hole and above, and, where
+		 * that is made in two steps, the first gigabyte apart. */
+		ck_assert_uint_ge(slots_of(&guest), 2);
+		ck_assert_uint_le(slots_of(&guest), 3);
 		guest_destroy(&guest);
 	}
 	guest_left_nothing(&before);

@@ -18,6 +18,7 @@
 #define CHUNK_MIN     (UINT64_C(256) << 20)
 #define COVER_START   (UINT64_C(1) << 30)
 #define COVER_TOUCHED (UINT64_C(64) << 30)
+#define SLOT_MAX      (UINT64_C(4) << 40) /* KVM takes less than 2^31 pages */
 
 static gpa_t end_of_ram(const struct memory *memory)
 {
@@ -112,15 +113,16 @@ static bool is_covered(const struct memory *memory, uint64_t chunk)
 	return memory->covered[chunk / 8] & (1u << (chunk % 8));
 }
 
-/* The parts of RAM in a chunk: two, where the device hole is inside it. */
-static int cover_chunk(struct memory *memory, uint64_t chunk)
+/* A slot for chunks [first, end), which have none; two, where the device hole
+ * is between them. */
+static int cover_run(struct memory *memory, uint64_t first, uint64_t end)
 {
-	gpa_t start = chunk * memory->chunk, end = start + memory->chunk;
+	gpa_t start = first * memory->chunk, stop = end * memory->chunk;
 
 	for (unsigned i = 0; i < memory->nr_ram; i++) {
 		const struct gpa_range *r = &memory->ram[i];
 		gpa_t from = start > r->start ? start : r->start;
-		gpa_t to = end < r->start + r->len ? end : r->start + r->len;
+		gpa_t to = stop < r->start + r->len ? stop : r->start + r->len;
 		int rc;
 
 		if (from >= to)
@@ -131,24 +133,34 @@ static int cover_chunk(struct memory *memory, uint64_t chunk)
 			return rc;
 		memory->nr_slots++;
 	}
-	memory->covered[chunk / 8] |= (unsigned char)(1u << (chunk % 8));
+	for (uint64_t c = first; c < end; c++)
+		memory->covered[c / 8] |= (unsigned char)(1u << (c % 8));
 	return 0;
 }
 
+/* Few slots: each one costs KVM a walk over those that are there. */
 int memory_cover(struct memory *memory, gpa_t gpa, uint64_t len)
 {
-	uint64_t first = gpa / memory->chunk;
+	uint64_t first = gpa / memory->chunk, end;
 	uint64_t last = (gpa + len - 1) / memory->chunk;
+	/* No run goes on beyond it: a slot at a time can be refused. */
+	uint64_t hole = (MEMMAP_HOLE_START + memory->chunk - 1) / memory->chunk;
+	int rc = 0;
 
 	if (!len)
 		return 0;
-	for (uint64_t c = first; c <= last && c < memory->nr_chunks; c++) {
-		int rc = is_covered(memory, c) ? 0 : cover_chunk(memory, c);
-
-		if (rc)
-			return rc;
+	if (last >= memory->nr_chunks)
+		last = memory->nr_chunks - 1;
+	for (; !rc && first <= last; first = end) {
+		end = first + 1;
+		if (is_covered(memory, first))
+			continue;
+		while (end <= last && end != hole && !is_covered(memory, end) &&
+		       (end + 1 - first) * memory->chunk <= SLOT_MAX)
+			end++;
+		rc = cover_run(memory, first, end);
 	}
-	return 0;
+	return rc;
 }
 
 int memory_cover_all(struct memory *memory)

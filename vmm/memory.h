@@ -3,7 +3,9 @@
  * Guest RAM in host memory, and the KVM memory slots that show it to the guest.
  *
  * RAM is one reservation of address space. Where KVM has nested paging, slots
- * are all but free and cover it from the start. Without (shadow paging), KVM
+ * are all but free (2 bytes for each page if the kernel has
+ * CONFIG_KVM_EXTERNAL_WRITE_TRACKING) and cover it from the start, as few as can
+ * be. Without (shadow paging), KVM
  * keeps 10 bytes for each page of a slot, 2.5 GiB for 1 TiB of RAM, and clears
  * them while the guest waits. There, the first gigabyte and everything that the
  * boot plan has put into memory is covered before the guest runs. The first

@@ -47,6 +47,7 @@ struct vm {
 	/* Set by vm_create, constant after: */
 	struct vm_config config;
 	int kvm, fd;
+	struct kvm_cpuid2 *cpuid; /* what KVM offers, for all vCPUs alike */
 	struct bus ports, mmio;
 	struct vcpu_env env;
 	struct vcpu *vcpus;
@@ -151,6 +152,37 @@ static int create_vm(struct vm *vm, struct vm_error *err)
 	return check_capabilities(vm, err);
 }
 
+static int get_cpuid(struct vm *vm, struct vm_error *err)
+{
+	vm->cpuid = malloc(CPUID_LEN);
+	if (!vm->cpuid)
+		return error(err, -ENOMEM, "out of memory");
+	vm->cpuid->nent = CPUID_MAX;
+	if (ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, vm->cpuid))
+		return error(err, -errno, "KVM_GET_SUPPORTED_CPUID: %s",
+			     strerror(errno));
+	if (ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
+		for (uint32_t i = 0; i < vm->cpuid->nent; i++)
+			if (vm->cpuid->entries[i].function == 1)
+				vm->cpuid->entries[i].ecx |= CPUID_1_ECX_TSCD;
+	return 0;
+}
+
+/* Does the end of RAM fit the addresses this host gives its guests? Before there
+ * is a slot: with nested paging KVM refuses one that does not. */
+static int check_width(const struct vm *vm, struct vm_error *err)
+{
+	const struct gpa_range *last = &vm->memory.ram[vm->memory.nr_ram - 1];
+	unsigned bits = cpuid_phys_bits(vm->cpuid->entries, vm->cpuid->nent);
+
+	if (bits < 64 && (last->start + last->len - 1) >> bits)
+		return error(err, -EINVAL,
+			     "--mem %llu MiB: does not fit the %u bits of a "
+			     "guest-physical address on this host",
+			     (unsigned long long)vm->config.memory >> 20, bits);
+	return 0;
+}
+
 /* Does KVM have the page tables that make slots cheap? Where it does not tell,
  * no. */
 static bool nested_paging(void)
@@ -183,6 +215,9 @@ static int create_memory(struct vm *vm, struct vm_error *err)
 			     "guest memory: %s; try less --mem",
 			     (unsigned long long)vm->config.memory >> 20,
 			     strerror(-rc));
+	rc = check_width(vm, err);
+	if (rc)
+		return rc;
 	rc = memory_cover_start(&vm->memory, nested_paging());
 	for (size_t i = 0; !rc && boot_plan_hot(vm->config.plan, i, &hot); i++)
 		rc = memory_cover(&vm->memory, hot.start, hot.len);
@@ -213,36 +248,6 @@ static int create_chips(struct vm *vm, struct vm_error *err)
 	return 0;
 }
 
-/* Does the end of RAM fit the addresses this host gives its guests? */
-static int check_width(const struct vm *vm, const struct kvm_cpuid2 *cpuid,
-		       struct vm_error *err)
-{
-	const struct gpa_range *last = &vm->memory.ram[vm->memory.nr_ram - 1];
-	unsigned bits = cpuid_phys_bits(cpuid->entries, cpuid->nent);
-
-	if (bits < 64 && (last->start + last->len - 1) >> bits)
-		return error(err, -EINVAL,
-			     "--mem %llu MiB: does not fit the %u bits of a "
-			     "guest-physical address on this host",
-			     (unsigned long long)vm->config.memory >> 20, bits);
-	return 0;
-}
-
-/* What KVM offers, for all vCPUs alike. */
-static int get_cpuid(const struct vm *vm, struct kvm_cpuid2 *cpuid,
-		     struct vm_error *err)
-{
-	cpuid->nent = CPUID_MAX;
-	if (ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, cpuid))
-		return error(err, -errno, "KVM_GET_SUPPORTED_CPUID: %s",
-			     strerror(errno));
-	if (ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
-		for (uint32_t i = 0; i < cpuid->nent; i++)
-			if (cpuid->entries[i].function == 1)
-				cpuid->entries[i].ecx |= CPUID_1_ECX_TSCD;
-	return check_width(vm, cpuid, err);
-}
-
 /* Xen's hypercalls instead of KVM's. */
 static int enable_xen(struct vm *vm, struct vm_error *err)
 {
@@ -267,14 +272,14 @@ static int enable_xen(struct vm *vm, struct vm_error *err)
 	return 0;
 }
 
-static int create_vcpu(struct vm *vm, const struct kvm_cpuid2 *cpuid,
-		       struct kvm_cpuid2 *edited, struct vm_error *err)
+static int create_vcpu(struct vm *vm, struct kvm_cpuid2 *edited,
+		       struct vm_error *err)
 {
 	int run_len = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	unsigned id = vm->nr_vcpus++;
 	int rc;
 
-	memcpy(edited, cpuid, CPUID_LEN);
+	memcpy(edited, vm->cpuid, CPUID_LEN);
 	edited->nent = (uint32_t)cpuid_edit(edited->entries, edited->nent,
 					    CPUID_MAX, id, vm->config.cpus);
 	if (vm->config.xen)
@@ -290,22 +295,18 @@ static int create_vcpu(struct vm *vm, const struct kvm_cpuid2 *cpuid,
 static int create_vcpus(struct vm *vm, struct vm_error *err)
 {
 	int max = ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
-	struct kvm_cpuid2 *cpuid = malloc(CPUID_LEN);
 	struct kvm_cpuid2 *edited = malloc(CPUID_LEN);
 	unsigned cpus = vm->config.cpus;
-	int rc;
+	int rc = 0;
 
 	vm->vcpus = calloc(cpus, sizeof(*vm->vcpus));
 	if (max > 0 && cpus > (unsigned)max)
 		rc = error(err, -EINVAL, "--cpus %u: this host allows %d", cpus,
 			   max);
-	else if (!cpuid || !edited || !vm->vcpus)
+	else if (!edited || !vm->vcpus)
 		rc = error(err, -ENOMEM, "out of memory");
-	else
-		rc = get_cpuid(vm, cpuid, err);
 	while (!rc && vm->nr_vcpus < cpus)
-		rc = create_vcpu(vm, cpuid, edited, err);
-	free(cpuid);
+		rc = create_vcpu(vm, edited, err);
 	free(edited);
 	return rc;
 }
@@ -401,6 +402,8 @@ int vm_create(struct vm **out, const struct vm_config *config,
 	if (!rc)
 		rc = create_vm(vm, err);
 	if (!rc)
+		rc = get_cpuid(vm, err);
+	if (!rc)
 		rc = create_memory(vm, err);
 	if (!rc)
 		rc = create_chips(vm, err);
@@ -480,6 +483,7 @@ void vm_destroy(struct vm *vm)
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		vcpu_fini(&vm->vcpus[i]);
 	free(vm->vcpus);
+	free(vm->cpuid);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (vm->kvm >= 0)

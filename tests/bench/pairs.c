@@ -48,7 +48,7 @@ struct command {
 };
 
 struct result {
-	double wall_us, user_us, sys_us;
+	double wall_us, user_us, sys_us, cpu_us;
 	long rss_kib;
 	int status; /* as from wait4 */
 };
@@ -126,6 +126,22 @@ static double timeval_us(struct timeval t)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_usec;
 }
 
+/* All that the process has used, while it is a zombie: in nanoseconds, which its
+ * rusage is not. */
+static double cpu_us(pid_t pid)
+{
+	struct timespec t;
+	clockid_t clock;
+	siginfo_t info;
+
+	while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) < 0)
+		if (errno != EINTR)
+			die("waitid");
+	if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &t))
+		die("the process's clock");
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
 static void run_command(const struct command *c,
 			const posix_spawn_file_actions_t *actions,
 			struct result *r)
@@ -140,6 +156,7 @@ static void run_command(const struct command *c,
 	if (errno)
 		die(c->argv[0]);
 	child = pid;
+	r->cpu_us = cpu_us(pid);
 	while (wait4(pid, &r->status, 0, &usage) < 0)
 		if (errno != EINTR)
 			die("wait4");
@@ -176,8 +193,8 @@ static void print_key(const char *key)
 static void print_row(unsigned round, const struct command *c,
 		      const struct result *r)
 {
-	printf("%u,%s,%.1f,%.0f,%.0f,%ld", round, c->name, r->wall_us,
-	       r->user_us, r->sys_us, r->rss_kib);
+	printf("%u,%s,%.3f,%.0f,%.0f,%.3f,%ld", round, c->name, r->wall_us,
+	       r->user_us, r->sys_us, r->cpu_us, r->rss_kib);
 	for (unsigned k = 0; k < nr_keys; k++)
 		print_key(keys[k]);
 	putchar('\n');
@@ -257,7 +274,7 @@ int main(int argc, char *argv[])
 	}
 	read_plan();
 	sigaction(SIGALRM, &action, NULL);
-	printf("round,name,wall_us,user_us,sys_us,rss_kib");
+	printf("round,name,wall_us,user_us,sys_us,cpu_us,rss_kib");
 	for (unsigned k = 0; k < nr_keys; k++)
 		printf(",%s", keys[k]);
 	putchar('\n');

@@ -6,7 +6,7 @@
  * is what a bus with byte enables does; what nobody decodes floats high.
  *
  * The table is constant once vCPUs run, so a look-up takes no lock. At most 16
- * ranges, mostly two or three: a scan beats a search tree.
+ * ranges, those first that are used most: a scan beats a search tree.
  *
  * Left out: priorities and overlaps, ranges that move (PCI BARs).
  */

@@ -550,7 +550,7 @@ END_TEST
 START_TEST(random_traffic_keeps_line_and_registers_consistent)
 {
 	srand(1);
-	for (unsigned i = 0; i < 200000; i++) {
+	for (unsigned i = 0; i < 50000; i++) {
 		unsigned r = (unsigned)rand(), reg = r >> 2 & 0x3f;
 		uint8_t c;
 
@@ -639,6 +639,7 @@ Suite *cmos_suite(void)
 	Suite *s = suite_create("cmos");
 	TCase *tc = tcase_create("cmos");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	add_time(tc);
 	add_interrupts(tc);

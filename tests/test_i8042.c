@@ -387,7 +387,7 @@ END_TEST
 START_TEST(random_traffic_keeps_line_and_buffer_consistent)
 {
 	srand(1);
-	for (unsigned i = 0; i < 200000; i++) {
+	for (unsigned i = 0; i < 50000; i++) {
 		unsigned r = (unsigned)rand();
 
 		switch (r & 3) {
@@ -422,6 +422,7 @@ Suite *i8042_suite(void)
 	Suite *s = suite_create("i8042");
 	TCase *tc = tcase_create("i8042");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, it_starts_as_firmware_leaves_it);
 	tcase_add_test(tc, controller_answers_its_commands);

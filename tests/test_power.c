@@ -234,6 +234,7 @@ Suite *power_suite(void)
 	Suite *s = suite_create("power");
 	TCase *tc = tcase_create("power");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, registers_are_acpis);
 	tcase_add_loop_test(tc, sleep_type_of_s5_ends, 0,

@@ -5,6 +5,7 @@
 #include "tests/suites.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "vmm/fw_cfg.h"
@@ -89,22 +90,16 @@ END_TEST
 
 START_TEST(every_other_key_reads_zeros)
 {
+	static const uint16_t known[] = {0x00, 0x01, 0x03, 0x04,  0x05,
+					 0x0f, 0x14, 0x15, 0x8002};
+
 	for (unsigned key = 0; key <= 0xffff; key++) {
-		switch (key & ~0x4000u) {
-		case 0x00:
-		case 0x01:
-		case 0x03:
-		case 0x04:
-		case 0x05:
-		case 0x0f:
-		case 0x14:
-		case 0x15:
-		case 0x8002:
-			ck_assert_uint_ne(read_item((uint16_t)key, 8), 0);
-			break;
-		default:
-			ck_assert_uint_eq(read_item((uint16_t)key, 8), 0);
-		}
+		bool is_known = false;
+
+		for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+			is_known |= (key & ~0x4000u) == known[i];
+		if (!read_item((uint16_t)key, 8) == is_known)
+			ck_abort_msg("key 0x%x", key);
 	}
 }
 END_TEST

@@ -64,7 +64,7 @@ UNIT := unit must elf_writer image_help boot_help test_image test_image_field \
 	test_firmware test_fw_cfg test_xen
 KVM_TESTS := kvm must test_vm test_race
 E2E := e2e must run elf_writer test_cli test_guests test_failures \
-	test_terminal test_kernels test_hostile
+	test_terminal test_kernels test_hostile test_with_kvm
 
 PAGER_OBJS := $(PAGER:%=$(BUILD)/obj/pager/%.o)
 VMM_OBJS := $(VMM:%=$(BUILD)/obj/vmm/%.o)

@@ -14,8 +14,8 @@
 #include "tests/must.h"
 #include "tests/run.h"
 
-#define NR(array)  ((int)(sizeof(array) / sizeof(*(array))))
-#define WITH_KVM   "scripts/with-kvm"
+#define NR(array) ((int)(sizeof(array) / sizeof(*(array))))
+#define WITH_KVM  "scripts/with-kvm"
 
 /* Before the tests, once; out of the network if need be. */
 static void fetch(void)
@@ -113,7 +113,8 @@ static const struct {
 	const char *variable;
 	const char *text;
 } missing[] = {
-	{"QEMU=no-such-qemu", "no-such-qemu is missing (Debian: qemu-system-x86"},
+	{"QEMU=no-such-qemu",
+	 "no-such-qemu is missing (Debian: qemu-system-x86"},
 	{"OUT=/no/such/folder", "OUT='/no/such/folder': not a folder"},
 	{"OUT=/dev/null", "OUT='/dev/null': not a folder"},
 };
@@ -153,8 +154,8 @@ START_TEST(where_there_is_a_kvm_the_command_just_runs)
 {
 	struct run run = {.program = WITH_KVM, .input = RUN_PIPE};
 
-	RUN_START(&run, "sh", "-c", "cat; printf '[%s]' \"$@\"; exit 9", "sh", "a b",
-	      "", "'\n");
+	RUN_START(&run, "sh", "-c", "cat; printf '[%s]' \"$@\"; exit 9", "sh",
+		  "a b", "", "'\n");
 	run_write(&run, "in\n", 3);
 	run_close_input(&run);
 	run_end(&run);
@@ -188,13 +189,15 @@ START_TEST(command_runs_as_if_it_were_here)
 	if (!have_machine())
 		return;
 	RUN_START(&run, folder("TMPDIR"), folder("OUT"), "STRANGE='a\n\"$b\\ ",
-	      WITH_KVM, "--nested", "sh", "-c",
-	      "test -c /dev/kvm || echo no KVM; cat; pwd;"
-	      "printf '%s.' \"$WITH_KVM\" \"$STRANGE\" \"$@\";"
-	      "for i in 1 2 3; do echo out $i; echo err $i >/dev/stderr; done;"
-	      "echo kept >\"$OUT/file\"; echo lost >\"$1\";"
-	      "(sleep 1000; echo late) & exit 37",
-	      "sh", elsewhere, "two  words", "", "it's\n\n", "\\n$(ls)`*\"", "-n");
+		  WITH_KVM, "--nested", "sh", "-c",
+		  "test -c /dev/kvm || echo no KVM; cat; pwd;"
+		  "printf '%s.' \"$WITH_KVM\" \"$STRANGE\" \"$@\";"
+		  "for i in 1 2 3; do echo out $i; echo err $i >/dev/stderr; "
+		  "done;"
+		  "echo kept >\"$OUT/file\"; echo lost >\"$1\";"
+		  "(sleep 1000; echo late) & exit 37",
+		  "sh", elsewhere, "two  words", "", "it's\n\n", "\\n$(ls)`*\"",
+		  "-n");
 	run_end(&run);
 	run_is(&run, 37);
 	run_err_is(&run, "err 1\nerr 2\nerr 3\n");
@@ -221,10 +224,11 @@ START_TEST(ctrl_c_ends_all_of_it)
 
 	if (!have_machine())
 		return;
-	RUN_START(&run, folder("TMPDIR"), WITH_KVM, "--nested", "sh", "-c",
-	      "read line; for i in 1 2 3; do echo $line $i; echo err $i >&2; "
-	      "done; sleep 1000",
-	      "sh");
+	RUN_START(
+		&run, folder("TMPDIR"), WITH_KVM, "--nested", "sh", "-c",
+		"read line; for i in 1 2 3; do echo $line $i; echo err $i >&2; "
+		"done; sleep 1000",
+		"sh");
 	run_write(&run, "typed\r", 6);
 	run_expect(&run, "typed 1\r\n");
 	run_expect(&run, "typed 3\r\n");
@@ -253,7 +257,8 @@ START_TEST(signal_at_any_moment_leaves_nothing)
 
 	if (!have_machine())
 		return;
-	RUN_START(&run, folder("TMPDIR"), WITH_KVM, "--nested", "sleep", "1000");
+	RUN_START(&run, folder("TMPDIR"), WITH_KVM, "--nested", "sleep",
+		  "1000");
 	must_sleep(ends[_i].after);
 	kill(run.pid, ends[_i].signal);
 	run_end(&run);
@@ -271,7 +276,7 @@ START_TEST(time_limit_ends_it_with_124)
 	if (!have_machine())
 		return;
 	RUN_START(&run, folder("TMPDIR"), WITH_KVM, "--nested", "-t", "0.5",
-	      "sleep", "1000");
+		  "sleep", "1000");
 	run_end(&run);
 	is_one_line(&run, 124, "not at its end after 0.5 s");
 	is_empty(must_file("TMPDIR"));
@@ -290,7 +295,8 @@ START_TEST(machine_that_dies_shows_its_last_words)
 	must_write_file(must_file("qemu"), qemu, sizeof(qemu) - 1);
 	ck_assert_int_eq(chmod(must_file("qemu"), 0755), 0);
 	snprintf(variable, sizeof(variable), "QEMU=%s", must_file("qemu"));
-	RUN_START(&run, folder("TMPDIR"), variable, WITH_KVM, "--nested", "true");
+	RUN_START(&run, folder("TMPDIR"), variable, WITH_KVM, "--nested",
+		  "true");
 	run_end(&run);
 	run_is(&run, 125);
 	run_err_has(&run, "ended before the command");

@@ -64,7 +64,7 @@ UNIT := unit must elf_writer image_help boot_help test_image test_image_field \
 	test_firmware test_fw_cfg test_xen
 KVM_TESTS := kvm must test_vm test_race
 E2E := e2e must run elf_writer test_cli test_guests test_failures \
-	test_terminal test_kernels test_hostile
+	test_terminal test_kernels test_hostile test_with_kvm
 
 PAGER_OBJS := $(PAGER:%=$(BUILD)/obj/pager/%.o)
 VMM_OBJS := $(VMM:%=$(BUILD)/obj/vmm/%.o)
@@ -72,7 +72,7 @@ MAIN_OBJ := $(BUILD)/obj/vmm/main.o
 LIBPAGER := $(BUILD)/libpager.a
 
 .PHONY: all help deps deps-dev run guests bench-guests check check-unit check-kvm \
-	check-e2e asan tsan fuzz bench bench-icount format format-check lint install clean
+	check-e2e check-nested asan tsan fuzz bench bench-icount format format-check lint install clean
 all: $(BUILD)/vmm guests ## build the VMM and the guests (the default)
 
 help: ## list these targets
@@ -86,7 +86,7 @@ deps-dev: ## install what benchmarks, fuzzing and lint need besides
 	@scripts/deps.sh dev
 
 run: all ## boot the teaching kernel, with two processors and statistics
-	$(BUILD)/vmm $(BUILD)/guest.elf --mem 512M --cpus 2 --stats
+	$(EMULATE) $(BUILD)/vmm $(BUILD)/guest.elf --mem 512M --cpus 2 --stats
 
 asan: all ## with other goals: under address and undefined-behaviour sanitizers
 tsan: all ## with other goals: under the thread sanitizer
@@ -280,21 +280,35 @@ LACKS := $(strip \
 		"$$(cat /proc/sys/vm/unprivileged_userfaultfd 2>&1)" = 1 || echo uffd))
 export FAULTLINE_MAY_SKIP ?= $(LACKS)
 
+# Who lacks KVM gets an emulated machine that has it, and root besides; but no
+# network, and not another such machine inside.
+EMULATE := $(if $(filter kvm,$(LACKS)),scripts/with-kvm)
+EMULATED_SKIPS = FAULTLINE_MAY_SKIP='nested $(filter-out kvm root uffd,$(FAULTLINE_MAY_SKIP))'
+LACKS_ALL_THE_SAME := $(filter-out kvm,$(LACKS))
+
 check: lacks check-unit check-kvm check-e2e ## all tests
 
-.PHONY: lacks
+.PHONY: lacks fetch-kernels
 lacks:
-	@if [ -n "$(LACKS)" ]; then \
-		echo "not tested, because this machine or user lacks it: $(LACKS)"; fi
+	@if [ -n "$(LACKS_ALL_THE_SAME)" ]; then \
+		echo "not tested, because this machine or user lacks it:" \
+			"$(LACKS_ALL_THE_SAME)"; fi
+fetch-kernels:
+	@scripts/kernels.sh $(BUILD)/kernels || echo "tests of these kernels will fail"
 
 check-unit: $(BUILD)/tests/unit ## tests that need neither KVM nor privileges
 	$(BUILD)/tests/unit
 
 check-kvm: $(BUILD)/tests/kvm guests ## tests that boot guests in the test process
-	$(BUILD)/tests/kvm $(BUILD)
+	$(EMULATE) $(if $(EMULATE),env $(EMULATED_SKIPS)) $(BUILD)/tests/kvm $(BUILD)
 
-check-e2e: $(BUILD)/tests/e2e $(BUILD)/vmm guests ## tests of the built program
-	$(BUILD)/tests/e2e $(BUILD)
+check-e2e: $(BUILD)/tests/e2e $(BUILD)/vmm guests $(if $(EMULATE),fetch-kernels) ## tests of the built program
+	$(EMULATE) $(if $(EMULATE),env $(EMULATED_SKIPS)) $(BUILD)/tests/e2e $(BUILD)
+
+# Both in one machine.
+check-nested: $(BUILD)/tests/kvm $(BUILD)/tests/e2e $(BUILD)/vmm guests fetch-kernels ## tests with an emulated AMD processor and Debian's KVM
+	scripts/with-kvm --nested --timeout 3000 env $(EMULATED_SKIPS) \
+		sh -c '$(BUILD)/tests/kvm $(BUILD) && $(BUILD)/tests/e2e $(BUILD)'
 
 # --- fuzzing --------------------------------------------------------------
 
@@ -367,8 +381,9 @@ $(BUILD)/bench/hello.elf: $(GO)/bench-hello.o tests/bench/hello.ld
 bench: $(BUILD)/vmm $(BENCH) ## benchmarks, side by side: BENCH_RUNS=11, QUICK=1
 	@BENCH_RUNS=$(BENCH_RUNS) QUICK=$(QUICK) scripts/bench.sh $(BUILD)
 
-bench-icount: $(BUILD)/vmm $(BENCH_TOOLS:%=$(BUILD)/bench/%) $(BUILD)/bench/hello.elf \
-		$(BUILD)/bench/touch64.elf ## count instructions; the same in every run
+BENCH_ICOUNT := $(BENCH_TOOLS:%=$(BUILD)/bench/%) $(BUILD)/bench/hello.elf \
+	$(BUILD)/bench/touch64.elf
+bench-icount: $(BUILD)/vmm $(BENCH_ICOUNT) ## count instructions: the same in every run
 	@scripts/bench-icount.sh $(BUILD)
 
 # --- upkeep ---------------------------------------------------------------

@@ -16,20 +16,27 @@ export LC_ALL
 build=${1:?usage: bench-icount.sh BUILD}
 bench=$build/bench
 rounds=3
+hello_rounds=21
 
 # --- inside -----------------------------------------------------------------
 
 touch_run() { # name words of vmm and, behind --, of the guest
 	name=$1
 	shift
-	echo "$name 0 $ram/vmm -m 256M --stats=json $*"
+	echo "$name 0 $ram/vmm --machine=minimal -m 256M --stats=json $*"
+}
+
+hello_plan() {
+	echo "floor 0 $ram/floor"
+	for machine in minimal pc; do
+		echo "hello-$machine 0 $ram/vmm --machine=$machine" \
+			"$ram/hello.elf"
+	done
 }
 
 # Where each page shall be a fault, pages are written: reads of a file mapping
 # bring sixteen at a time.
-plan() {
-	echo "floor 0 $ram/floor"
-	echo "hello 0 $ram/vmm $ram/hello.elf"
+touch_plan() {
 	image=$ram/touch64.elf
 	pages=4096
 	touch_run zero "$image" -- zeros write pages=$pages
@@ -52,8 +59,12 @@ if [ "${2-}" = inside ]; then
 		"$bench/touch64.elf" $ram
 	echo never >/sys/kernel/mm/transparent_hugepage/enabled
 	keys=vm_created,armed,ready_marker,exit,pages
-	plan >$ram/plan
-	exec $ram/pairs -k $keys -n $rounds -w 1 <$ram/plan
+	hello_plan >$ram/hello
+	touch_plan >$ram/touch
+	$ram/pairs -k $keys -n $hello_rounds -w 3 <$ram/hello
+	$ram/pairs -k $keys -n $rounds -w 1 <$ram/touch >$ram/csv
+	sed 1d $ram/csv
+	exit
 fi
 
 # --- outside ----------------------------------------------------------------
@@ -99,13 +110,15 @@ figures() {
 		single = 4096
 		zero = median(touch, "zero") / single
 		uffd = median(touch, "uffd") / single
-		hello = median(cpu, "hello")
+		hello = median(cpu, "hello-minimal")
 		floor = median(cpu, "floor")
 		figure("floor", floor)
 		figure("hello", hello)
 		figure("hello above floor", hello - floor)
 		figure("hello above floor; waiting included",
-			median(wall, "hello") - median(wall, "floor"))
+			median(wall, "hello-minimal") - median(wall, "floor"))
+		figure("hello on --machine=pc above --machine=minimal",
+			median(cpu, "hello-pc") - hello)
 		figure("one kernel zero-fill page", zero)
 		figure("one mapped page", median(touch, "map") / single)
 		figure("one userfaultfd page", uffd)

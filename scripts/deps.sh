@@ -3,15 +3,16 @@
 #
 # deps.sh [--check] [run|check|bench|dev]: installs the packages that the make
 # target of that name needs. No name means "check", which is also all that
-# "run" needs. "bench" adds what benchmarks use, "dev" adds fuzzing and linting.
+# "run" needs (QEMU is for machines without KVM). "bench" adds what benchmarks
+# use, "dev" adds fuzzing and linting.
 #
 # Does nothing, and calls no apt-get, when everything is there. With --check it
 # never installs: it names what is missing and exits 1.
 set -eu
 
 base='gcc make libc6-dev linux-libc-dev pkg-config libelf-dev zlib1g-dev'
-base="$base check gzip clang-format mandoc acpica-tools"
-bench='gnuplot-nox qemu-system-x86'
+base="$base check gzip clang-format mandoc acpica-tools qemu-system-x86 xz-utils"
+bench='gnuplot-nox'
 dev='clang shellcheck'
 
 say() { echo "deps: $*"; }

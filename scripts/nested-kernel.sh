@@ -32,9 +32,8 @@ case $1 in
 /*) dir=$1 ;;
 *) dir=./$1 ;;
 esac
-package_sh=$(dirname "$0")/package.sh
+scripts=$(dirname "$0")
 
-command -v xz >/dev/null || die "xz is missing (Debian: xz-utils)"
 key=$(cksum <"$0")
 if [ -s "$dir/VERSION" ] && [ "$(cat "$dir/KEY")" = "$key" ]; then
 	exit 0
@@ -56,27 +55,10 @@ kernel_package() {
 }
 
 unpack() { # package folder
-	"$package_sh" "$1" "$tmp/$2" >"$tmp/version" 2>"$tmp/log" || {
+	"$scripts/package.sh" "$1" "$tmp/$2" >"$tmp/version" 2>"$tmp/log" || {
 		cat "$tmp/log" >&2
 		die "no $1"
 	}
-}
-
-# number OFFSET SIZE: a little-endian number of the bzImage.
-number() {
-	od -An -tu"$2" -j"$1" -N"$2" "$bzimage" | tr -d ' '
-}
-
-# Documentation/x86/boot.rst: setup_sects, payload_offset, payload_length. The
-# payload's last four bytes are its size when unpacked.
-unpack_kernel() {
-	offset=$((($(number 497 1) + 1) * 512 + $(number 584 4)))
-	length=$(($(number 588 4) - 4))
-	tail -c +$((offset + 1)) "$bzimage" | head -c "$length" |
-		xz -dc >"$tmp/vmlinux" ||
-		die "$bzimage: the payload is not compressed with xz"
-	[ "$(head -c 4 "$tmp/vmlinux" | tail -c 3)" = ELF ] ||
-		die "$bzimage: no ELF file inside"
 }
 
 # add MODULE: after those it depends on. A module spells _ in its dependencies
@@ -112,8 +94,8 @@ unpack "$package" linux
 version=$(cat "$tmp/version")
 unpack busybox-static busybox
 busybox=$tmp/busybox/bin/busybox
-bzimage=$tmp/linux/boot/vmlinuz-${package#linux-image-}
-unpack_kernel
+"$scripts/vmlinux" "$tmp/linux/boot/vmlinuz-${package#linux-image-}" \
+	"$tmp/vmlinux" || die 'no kernel'
 
 mkdir -p "$tmp/root/bin" "$tmp/root/modules"
 cp "$busybox" "$tmp/root/bin"

@@ -108,7 +108,7 @@ int guest_wait(struct guest *guest)
 	};
 
 	while (!fds[0].revents) {
-		ck_assert_msg(poll(fds, 2, WAIT_MS) > 0,
+		ck_assert_msg(poll(fds, 2, WAIT_MS * must_patience()) > 0,
 			      "the guest does not end");
 		if (fds[1].revents)
 			vm_timer_expired(guest->vm);

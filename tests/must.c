@@ -145,8 +145,17 @@ static const char *join(const char *dir, const char *name)
 	return path;
 }
 
+int must_patience(void)
+{
+	return getenv("WITH_KVM") ? 5 : 1;
+}
+
 void must_set_build(const char *path)
 {
+	char multiplier[16];
+
+	snprintf(multiplier, sizeof(multiplier), "%d", must_patience());
+	setenv("CK_TIMEOUT_MULTIPLIER", multiplier, 0);
 	if (!realpath(path, build)) {
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
 		exit(2);

@@ -35,6 +35,12 @@ void must_add(Suite *suite, const char *name, unsigned needs,
  * the test where there is false and the reason may not skip. */
 bool must_have(const char *reason, bool there, const char *why);
 
+/*
+ * What time limits are multiplied by: 1, and more in the emulated machine of
+ * scripts/with-kvm (environment variable WITH_KVM). must_set_build tells libcheck.
+ */
+int must_patience(void);
+
 /* The build folder: argv[1] of the runner, made absolute. */
 void must_set_build(const char *path);
 

@@ -17,7 +17,7 @@
 #include <sys/types.h>
 #include <termios.h>
 
-#define RUN_LIMIT 60 /* seconds; killed after that */
+#define RUN_LIMIT 60 /* seconds, times must_patience(); killed after that */
 
 enum run_input {
 	RUN_NULL,   /* /dev/null */
@@ -124,3 +124,4 @@ Suite *failures_suite(void);
 Suite *hostile_suite(void);
 Suite *terminal_suite(void);
 Suite *kernels_suite(void);
+Suite *with_kvm_suite(void);

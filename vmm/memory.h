@@ -5,13 +5,12 @@
  * RAM is one reservation of address space. Where KVM has nested paging, slots
  * are all but free (2 bytes for each page if the kernel has
  * CONFIG_KVM_EXTERNAL_WRITE_TRACKING) and cover it from the start, as few as can
- * be. Without (shadow paging), KVM
- * keeps 10 bytes for each page of a slot, 2.5 GiB for 1 TiB of RAM, and clears
- * them while the guest waits. There, the first gigabyte and everything that the
- * boot plan has put into memory is covered before the guest runs. The first
- * access to other RAM arrives as an MMIO exit, is carried out on RAM (vcpu.c
- * says how that stays exact), and covers all of it, up to 64 GiB; what lies
- * higher is covered a chunk at a time.
+ * be. Without (shadow paging), KVM keeps 10 bytes for each page of a slot, 2.5
+ * GiB for 1 TiB of RAM, and clears them while the guest waits. There, the first
+ * gigabyte and everything that the boot plan has put into memory is covered
+ * before the guest runs. The first access to other RAM arrives as an MMIO exit,
+ * is carried out on RAM (vcpu.c says how that stays exact), and covers all of
+ * it, up to 64 GiB; what lies higher is covered a chunk at a time.
  *
  * Not exact, on shadow paging with more than 1 GiB, is a guest whose very first
  * access beyond is none by an ordinary instruction: an exception frame, a

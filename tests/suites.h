@@ -15,6 +15,7 @@ Suite *window_suite(void);
 Suite *pager_suite(void);
 Suite *trace_suite(void);
 Suite *pt_suite(void);
+TCase *pt_scan_case(void); /* of pt_suite */
 Suite *bus_suite(void);
 Suite *uart_suite(void);
 Suite *ioapic_suite(void);

@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <stddef.h>
 
-#define ENTRY_SIZE 8
-
 /* Bytes that one entry of the level maps. */
 static uint64_t level_size(const struct pt_format *format, unsigned level)
 {
@@ -25,7 +23,7 @@ static gpa_t entry_gpa(const struct pt_format *format, gpa_t table, gva_t va,
 	uint64_t index = va >> format->levels[level].shift;
 
 	index &= (UINT64_C(1) << format->levels[level].bits) - 1;
-	return table + index * ENTRY_SIZE;
+	return table + index * format->entry_bytes;
 }
 
 static bool is_leaf(const struct pt_format *format, unsigned level,
@@ -42,12 +40,49 @@ static bool is_leaf(const struct pt_format *format, unsigned level,
 	return false;
 }
 
-/* The bits from va_bits on are copies of the one below them. */
 static bool is_canonical(const struct pt_format *format, gva_t va)
 {
 	uint64_t high = va >> (format->va_bits - 1);
 
+	if (!format->sign_extended)
+		return high <= 1;
 	return high == 0 || high == UINT64_MAX >> (format->va_bits - 1);
+}
+
+/* Has the entry, which is present, bits set that must not be? */
+static bool is_malformed(const struct pt_format *format, unsigned level,
+			 uint64_t entry)
+{
+	const struct pt_level *l = &format->levels[level];
+
+	return entry & (is_leaf(format, level, entry) ? l->leaf_reserved
+						      : l->table_reserved);
+}
+
+/* The rights of the levels above, less what the entry takes away. */
+static unsigned rights(const struct pt_format *format, unsigned level,
+		       uint64_t entry, unsigned flags)
+{
+	if (format->levels[level].no_rights)
+		return flags;
+	if (!(entry & format->write))
+		flags &= ~PT_WRITE;
+	if (!(entry & format->user))
+		flags &= ~PT_USER;
+	if (entry & format->nx)
+		flags |= PT_NX;
+	return flags;
+}
+
+/* Where the leaf's page starts. Below the page's size an entry has attributes,
+ * not address bits. */
+static gpa_t leaf_pa(const struct pt_format *format, unsigned level,
+		     uint64_t entry)
+{
+	const struct pt_level *l = &format->levels[level];
+
+	return (entry & format->addr_mask & ~(level_size(format, level) - 1)) |
+	       (entry & l->high_mask) << l->high_shift;
 }
 
 int pt_walk(const struct pt_space *space, gva_t va, struct pt_walk *walk)
@@ -70,20 +105,14 @@ int pt_walk(const struct pt_space *space, gva_t va, struct pt_walk *walk)
 			return error;
 		if (!(walk->entry & format->present))
 			return -ENOENT;
-		if (!(walk->entry & format->write))
-			walk->flags &= ~PT_WRITE;
-		if (!(walk->entry & format->user))
-			walk->flags &= ~PT_USER;
-		if (walk->entry & format->nx)
-			walk->flags |= PT_NX;
+		if (is_malformed(format, level, walk->entry))
+			return -EBADMSG;
+		walk->flags = rights(format, level, walk->entry, walk->flags);
 		if (is_leaf(format, level, walk->entry))
 			break;
-		if (walk->entry & format->size)
-			return -EBADMSG;
 		table = walk->entry & format->addr_mask;
 	}
-	/* Below the page's size an entry has attributes, not address bits. */
-	walk->pa = (walk->entry & format->addr_mask & ~(walk->page_size - 1)) |
+	walk->pa = leaf_pa(format, level, walk->entry) |
 		   (va & (walk->page_size - 1));
 	return 0;
 }
@@ -121,8 +150,10 @@ static int check_range(const struct pt_format *format, gva_t va, gpa_t pa,
 
 	if (!len || ((va | pa | len) & (page - 1)) || last < va)
 		return -EINVAL;
-	if (!is_canonical(format, va) || !is_canonical(format, last) ||
-	    (va ^ last) >> (format->va_bits - 1))
+	if (!is_canonical(format, va) || !is_canonical(format, last))
+		return -EINVAL;
+	/* Not from one half into the other. */
+	if (format->sign_extended && (va ^ last) >> (format->va_bits - 1))
 		return -EINVAL;
 	if (pa > max_pa || len - 1 > max_pa - pa)
 		return -EINVAL;
@@ -153,16 +184,19 @@ static int check_absent(const struct pt_space *space, gva_t va, gva_t last,
 }
 
 /* The table below the entry at an address: one that is there, or a new one. */
-static int next_table(const struct pt_space *space, gpa_t at, uint64_t entry,
-		      unsigned flags, gpa_t *table)
+static int next_table(const struct pt_space *space, unsigned level, gpa_t at,
+		      uint64_t entry, unsigned flags, gpa_t *table)
 {
 	const struct pt_format *format = space->format;
 	const struct pt_mem *mem = space->mem;
+	bool no_rights = format->levels[level].no_rights;
 	uint64_t user = flags & PT_USER ? format->user : 0, wide;
 	int error;
 
 	if (entry & format->present) {
 		*table = entry & format->addr_mask;
+		if (no_rights)
+			return 0;
 		wide = entry | user;
 		if (flags & PT_WRITE)
 			wide |= format->write;
@@ -173,8 +207,10 @@ static int next_table(const struct pt_space *space, gpa_t at, uint64_t entry,
 	error = mem->alloc(mem->ctx, table);
 	if (error)
 		return error;
-	return mem->write(mem->ctx, at,
-			  *table | format->present | format->write | user);
+	wide = *table | format->present;
+	if (!no_rights)
+		wide |= format->write | user;
+	return mem->write(mem->ctx, at, wide);
 }
 
 static uint64_t leaf_entry(const struct pt_format *format, unsigned level,
@@ -229,7 +265,7 @@ static int map_leaf(const struct pt_space *space, gva_t va, gva_t last,
 		/* Absent a moment ago: somebody else maps here too. */
 		if (present && is_leaf(format, level, entry))
 			return -EEXIST;
-		error = next_table(space, at, entry, flags, &table);
+		error = next_table(space, level, at, entry, flags, &table);
 		if (error)
 			return error;
 	}
@@ -291,4 +327,132 @@ uint64_t pt_tables_for(const struct pt_format *format, gva_t va, gpa_t pa,
 		       uint64_t len, unsigned flags)
 {
 	return tables_below(format, 0, va, va + (len - 1), pa, flags);
+}
+
+/* Where a scan stands: from the root to the table that it is in. */
+struct position {
+	struct {
+		gpa_t table;
+		uint64_t index; /* of the entry after the last one looked at */
+		unsigned flags; /* rights so far */
+	} at[PT_MAX_LEVELS];
+	unsigned level;
+};
+
+/* A run that may go on. */
+struct open_run {
+	gva_t va;
+	gpa_t pa;
+	uint64_t len; /* 0: none */
+	unsigned flags;
+	pt_run_fn run;
+	void *ctx;
+};
+
+static int close_run(struct open_run *open)
+{
+	uint64_t len = open->len;
+
+	open->len = 0;
+	return len ? open->run(open->ctx, open->va, open->pa, len, open->flags)
+		   : 0;
+}
+
+static int add_leaf(struct open_run *open, gva_t va, gpa_t pa, uint64_t len,
+		    unsigned flags)
+{
+	int rc;
+
+	if (open->len && open->va + open->len == va &&
+	    open->pa + open->len == pa && open->flags == flags) {
+		open->len += len;
+		return 0;
+	}
+	rc = close_run(open);
+	open->va = va;
+	open->pa = pa;
+	open->len = len;
+	open->flags = flags;
+	return rc;
+}
+
+/* The address that the position's next entry is about. */
+static gva_t position_va(const struct pt_format *format,
+			 const struct position *p)
+{
+	gva_t va = p->at[p->level].index << format->levels[p->level].shift;
+
+	for (unsigned i = 0; i < p->level; i++)
+		va += (p->at[i].index - 1) << format->levels[i].shift;
+	if (format->sign_extended && va >> (format->va_bits - 1) & 1)
+		va |= UINT64_MAX << (format->va_bits - 1);
+	return va;
+}
+
+/* Looks at one entry and moves on: past it, or down into its table. */
+static int scan_entry(const struct pt_space *space, struct pt_scan *scan,
+		      struct position *p, struct open_run *open)
+{
+	const struct pt_format *format = space->format;
+	unsigned level = p->level, flags;
+	gva_t va = position_va(format, p);
+	gpa_t at =
+		p->at[level].table + p->at[level].index++ * format->entry_bytes;
+	uint64_t entry;
+
+	scan->va = va;
+	if (space->mem->read(space->mem->ctx, at, &entry)) {
+		/* Nor can the rest of the table. */
+		p->at[level].index = UINT64_C(1) << format->levels[level].bits;
+		scan->skipped++;
+		return 0;
+	}
+	if (!(entry & format->present))
+		return 0;
+	if (is_malformed(format, level, entry)) {
+		scan->skipped++;
+		return 0;
+	}
+	flags = rights(format, level, entry, p->at[level].flags);
+	if (is_leaf(format, level, entry)) {
+		scan->leaves++;
+		return add_leaf(open, va, leaf_pa(format, level, entry),
+				level_size(format, level), flags);
+	}
+	if (scan->tables == scan->max_tables)
+		return -E2BIG;
+	scan->tables++;
+	p->level++;
+	p->at[p->level].table = entry & format->addr_mask;
+	p->at[p->level].index = 0;
+	p->at[p->level].flags = flags;
+	return 0;
+}
+
+int pt_runs(const struct pt_space *space, struct pt_scan *scan, pt_run_fn run,
+	    void *ctx)
+{
+	const struct pt_format *format = space->format;
+	struct open_run open = {.run = run, .ctx = ctx};
+	struct position p = {.level = 0};
+	int rc = 0, closed;
+
+	if (!scan->max_tables)
+		return -E2BIG;
+	scan->tables = 1;
+	p.at[0].table = space->root;
+	p.at[0].flags = PT_WRITE | PT_USER;
+	while (!rc) {
+		if (p.at[p.level].index <
+		    UINT64_C(1) << format->levels[p.level].bits)
+			rc = scan_entry(space, scan, &p, &open);
+		else if (p.level)
+			p.level--;
+		else
+			break;
+	}
+	if (rc && rc != -E2BIG)
+		return rc;
+	closed = close_run(&open);
+	return closed ? closed : rc;
 }

@@ -7,12 +7,12 @@
  * behind three callbacks. So the same code serves a VMM that composes tables
  * for a guest and a guest that edits its own, at whatever address it sees them.
  *
- * Specification: SDM 3A 4.5 (4-level paging). What a CPU has cached of the
- * tables (4.10) is the caller's to flush, and locking is the caller's duty.
+ * Specification: SDM 3A 4.3 (32-bit), 4.4 (PAE), 4.5 (4 and 5 levels). What a
+ * CPU has cached of the tables (4.10) is the caller's to flush, and locking is
+ * the caller's duty.
  *
- * Left out so far: other formats than x86-64 with 4 levels, unmapping, changes
- * of rights, reserved bits (except the size bit where no leaf may be), and
- * formats whose entries are not 8 bytes.
+ * Left out so far: unmapping, changes of rights, and the bits that are reserved
+ * on some CPUs only (physical addresses wider than theirs, NX while it is off).
  *
  * Freestanding: no libc beyond its compile-time headers.
  */
@@ -36,7 +36,7 @@
  */
 struct pt_mem {
 	void *ctx;
-	/* One entry, by its address, read in one piece. */
+	/* One entry of the format's size, by its address, read in one piece. */
 	int (*read)(void *ctx, gpa_t entry_gpa, uint64_t *entry);
 	int (*write)(void *ctx, gpa_t entry_gpa, uint64_t entry);
 	/* A new table of zeros; -ENOMEM when there is none. */
@@ -51,21 +51,40 @@ enum pt_leaf {
 
 #define PT_MAX_LEVELS 5
 
+struct pt_level {
+	unsigned shift, bits; /* of the address: the index */
+	enum pt_leaf leaf;
+	unsigned need;	/* flag of pt_map that leaves need here, or 0 */
+	bool no_rights; /* entries have none: all is allowed here */
+	/* Bits that must be 0, in an entry that leads to a table and in a leaf
+	 * of this level. */
+	uint64_t table_reserved, leaf_reserved;
+	/* Of a leaf: address bits that stand elsewhere, at high_mask in the
+	 * entry, and belong high_shift further up (PSE-36). */
+	uint64_t high_mask;
+	unsigned high_shift;
+};
+
 struct pt_format {
 	const char *name;
 	unsigned nr_levels;
-	unsigned va_bits; /* the rest are copies of the highest of them */
+	unsigned entry_bytes; /* 4 or 8 */
+	unsigned va_bits;
+	/* The address bits from va_bits on: copies of the one below them; else
+	 * 0. */
+	bool sign_extended;
 	uint64_t present, write, user, nx, size; /* bits of an entry */
 	uint64_t addr_mask;			 /* address bits of an entry */
-	struct {
-		unsigned shift, bits; /* of the address: the index */
-		enum pt_leaf leaf;
-		unsigned need; /* flag of pt_map that leaves need here, or 0 */
-	} levels[PT_MAX_LEVELS]; /* from the root down */
+	struct pt_level levels[PT_MAX_LEVELS];	 /* from the root down */
 };
 
-/* 4-level paging: leaves of 4 KiB, 2 MiB and 1 GiB. */
-extern const struct pt_format pt_x86_64;
+/* Leaves of 4 KiB, 2 MiB and 1 GiB. */
+extern const struct pt_format pt_x86_64;      /* 4 levels */
+extern const struct pt_format pt_x86_64_la57; /* 5 levels */
+/* 32-bit addresses. PAE: leaves of 4 KiB and 2 MiB; the root has 4 entries. */
+extern const struct pt_format pt_x86_pae;
+extern const struct pt_format pt_x86_32;       /* CR4.PSE: 4 KiB and 4 MiB */
+extern const struct pt_format pt_x86_32_small; /* 4 KiB alone */
 
 /* An address space: the format, the tables' memory and the root's address. */
 struct pt_space {
@@ -103,10 +122,35 @@ struct pt_walk {
 
 /*
  * Follows va. Returns 0 with *walk complete; -ENOENT: the entry in *walk is not
- * present; -EBADMSG: it has the size bit where the format has no leaf; -EINVAL:
- * va is not canonical and *walk is not filled; or an error of read.
+ * present; -EBADMSG: it has a reserved bit set; -EINVAL: va is not canonical and
+ * *walk is not filled; or an error of read.
  */
 int pt_walk(const struct pt_space *space, gva_t va, struct pt_walk *walk);
+
+/* What pt_runs does and finds. The caller sets max_tables, the rest is 0. */
+struct pt_scan {
+	uint64_t max_tables; /* stop before the next one */
+	uint64_t tables;     /* read, each time that one was reached */
+	uint64_t leaves;     /* found */
+	uint64_t skipped;    /* entries malformed or not readable */
+	gva_t va;	     /* everything below has been seen */
+};
+
+/* [va, va + len) is mapped to [pa, pa + len), with the same rights. Not 0: no
+ * more. */
+typedef int (*pt_run_fn)(void *ctx, gva_t va, gpa_t pa, uint64_t len,
+			 unsigned flags);
+
+/*
+ * Calls run for everything that is mapped, in order of addresses, neighbours
+ * that go on in pa and have the same rights as one. A table that cannot be read
+ * or an entry with reserved bits set maps nothing, and is counted. Tables that
+ * lead back to themselves end at the last level like others, but the number of
+ * ways through them has no other bound than max_tables: -E2BIG when that is
+ * reached (what came before has been told). Otherwise 0, or what run returned.
+ */
+int pt_runs(const struct pt_space *space, struct pt_scan *scan, pt_run_fn run,
+	    void *ctx);
 
 /* The physical address behind va and the size of its page. As pt_walk. */
 int pt_translate(const struct pt_space *space, gva_t va, gpa_t *pa,

@@ -47,21 +47,23 @@ LIBS := $(shell pkg-config $(if $(STATIC),--static) --libs libelf 2>/dev/null ||
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 PAGER := failure image_check image_kind image_note image_open loader page \
-	pager prepare pt/pt pt/x86 service source trace uffd window
+	pager prepare pt/pt pt/x86 recent resident service source trace uffd \
+	window
 VMM := acpi acpi_dsdt alarm aml blob board boot_firmware boot_image boot_info \
-	boot_long boot_modules boot_multiboot boot_multiboot2 boot_place boot_plan \
-	boot_pvh boot_sections bus chips chips_pc chips_split cmos console cpuid \
-	events exit firmware fw_cfg gate i8042 insn ioapic machine memmap memory \
-	mptable multiboot2_header multiboot2_info multiboot_address multiboot_header \
-	multiboot_info options pci power pvh_info report stop uart vcpu vm xen \
-	xen_exit
+	boot_long boot_modules boot_multiboot boot_multiboot2 boot_place \
+	boot_plan boot_pvh boot_sections bus chips chips_pc chips_split cmos \
+	console cpuid events exit firmware fw_cfg gate i8042 insn ioapic \
+	machine memmap memory mptable multiboot2_header multiboot2_info \
+	multiboot_address multiboot_header multiboot_info options pci power \
+	pvh_info report stop uart vcpu vm xen xen_exit
 UNIT := unit must elf_writer image_help boot_help test_image test_image_field \
 	test_image_file test_image_ram test_image_note test_loader test_page \
-	test_window test_pager test_trace test_pt test_pt_scan test_bus test_uart test_ioapic \
-	test_cmos test_i8042 test_power test_board test_console test_cpuid \
-	test_memmap test_multiboot test_multiboot2 test_options test_gate \
-	test_memory test_boot test_boot_protocols test_stop test_insn test_aml \
-	test_firmware test_fw_cfg test_xen
+	test_window test_pager test_trace test_pt test_pt_scan test_bus \
+	test_uart test_ioapic test_cmos test_i8042 test_power test_board \
+	test_console test_cpuid test_memmap test_multiboot test_multiboot2 \
+	test_options test_gate test_memory test_boot test_boot_protocols \
+	test_stop test_insn test_aml test_firmware test_fw_cfg test_xen \
+	test_recent test_resident
 KVM_TESTS := kvm must test_vm test_race
 E2E := e2e must run elf_writer test_cli test_guests test_failures \
 	test_terminal test_kernels test_hostile test_with_kvm
@@ -341,7 +343,7 @@ fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%) ## fuzz image and header parsing (FUZZ_SECOND
 
 INSTALL ?= install
 PAGER_HEADERS := pager/window.h pager/event.h pager/gpa.h pager/image.h pager/loader.h pager/memory.h \
-	pager/pager.h pager/source.h pager/trace.h
+	pager/pager.h pager/resident.h pager/source.h pager/trace.h
 
 install: all $(BUILD)/faultline-pager.pc ## install under DESTDIR and PREFIX
 	$(INSTALL) -D -m 755 $(BUILD)/vmm $(DESTDIR)$(PREFIX)/bin/vmm

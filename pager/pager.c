@@ -374,6 +374,16 @@ void pager_stats(const struct pager *pager, struct pager_stats *stats)
 			&pager->loader, pager->memory, pager->nr_memory);
 }
 
+unsigned pager_recent(const struct pager *pager, struct pager_event *events,
+		      unsigned max)
+{
+	unsigned nr = recent_read(&pager->service.recent, events, max);
+
+	for (unsigned i = 0; i < nr; i++)
+		service_name_source(&pager->service, &events[i]);
+	return nr;
+}
+
 bool pager_stop(struct pager *pager, const struct timespec *until)
 {
 	if (!pager->started)

@@ -126,6 +126,11 @@ struct pager_stats {
  * a moment before it is counted; after pager_stop the account is exact. */
 void pager_stats(const struct pager *pager, struct pager_stats *stats);
 
+/* Up to max of the last faults (16 are kept), the latest first, taken_ns 0; how
+ * many. PAGER_UFFD; the others see none. Any thread, after pager_arm. */
+unsigned pager_recent(const struct pager *pager, struct pager_event *events,
+		      unsigned max);
+
 /*
  * Ends the handler thread. The threads that touch the memory have ended or will
  * not touch it again. Several times is fine. until: NULL, or CLOCK_MONOTONIC;

@@ -8,12 +8,9 @@
 #include "pager/prepare.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63) /* proc(5) pagemap */
-#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
+#include "pager/resident.h"
 
 /* Reads the extent's bytes [from, to), offsets from its start, to hva. */
 static int read_part(const struct extent *e, uint64_t from, uint64_t to,
@@ -78,41 +75,26 @@ int prepare(const struct loader *loader, const struct pager_memory *memory,
 	return 0;
 }
 
-static uint64_t count_present(int pagemap, uint64_t hva, uint64_t pages)
+static int count_present(void *ctx, uint64_t offset, uint64_t len)
 {
-	uint64_t entries[512], present = 0;
+	uint64_t *present = ctx;
 
-	while (pages) {
-		size_t n = pages < 512 ? pages : 512;
-		ssize_t got =
-			pread(pagemap, entries, n * sizeof(*entries),
-			      (off_t)(hva / PAGE_SIZE * sizeof(*entries)));
-
-		if (got != (ssize_t)(n * sizeof(*entries)))
-			return present;
-		for (size_t i = 0; i < n; i++)
-			present += !!(entries[i] &
-				      (PAGEMAP_PRESENT | PAGEMAP_SWAPPED));
-		hva += n * PAGE_SIZE;
-		pages -= n;
-	}
-	return present;
+	(void)offset;
+	*present += len >> PAGE_SHIFT;
+	return 0;
 }
 
 uint64_t prepare_resident(const struct loader *loader,
 			  const struct pager_memory *memory, size_t nr)
 {
-	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	uint64_t present = 0;
 
-	if (pagemap < 0)
-		return 0;
 	for (size_t i = 0; i < loader->nr_regions; i++) {
 		const struct region *r = &loader->regions[i];
 		void *hva = pager_memory_at(memory, nr, r->gpa);
 
-		present += count_present(pagemap, (uintptr_t)hva, r->pages);
+		resident_runs(hva, r->pages * PAGE_SIZE, count_present,
+			      &present);
 	}
-	close(pagemap);
 	return present;
 }

@@ -19,8 +19,8 @@
 
 #include "pager/clock.h"
 
-/* Time for traces alone: nobody else pays for the clock. */
-static uint64_t event_ns(const struct service *service)
+/* How long it took is for traces alone: nobody else pays for the clock. */
+static uint64_t published_ns(const struct service *service)
 {
 	return service->on_event ? clock_ns() : 0;
 }
@@ -238,39 +238,47 @@ static int bring_neighbourhood(struct visit *v, gpa_t gpa)
 	return 0;
 }
 
+void service_name_source(const struct service *service,
+			 struct pager_event *event)
+{
+	const struct extent *e =
+		loader_extent(service->loader, event->gpa, PAGE_SIZE);
+
+	event->source = e ? e->source->name : NULL;
+	event->offset = !e ? 0
+			: e->gpa > event->gpa
+				? e->offset
+				: e->offset + (event->gpa - e->gpa);
+}
+
 static void account(const struct visit *v, gpa_t gpa, pid_t tid,
-		    uint64_t start_ns, uint64_t published_ns)
+		    uint64_t start_ns, uint64_t end_ns)
 {
 	unsigned class = v->pages > 16	? 3
 			 : v->pages > 4 ? 2
 			 : v->pages > 1 ? 1
 					: 0;
+	struct pager_event event = {
+		.start_ns = start_ns,
+		.taken_ns = end_ns - start_ns,
+		.tid = tid,
+		.gpa = gpa,
+		.pages = v->pages,
+	};
 
 	atomic_fetch_add(&v->service->faults, 1);
 	atomic_fetch_add(&v->service->window_count[class], 1);
-	if (v->service->on_event) {
-		const struct extent *e =
-			loader_extent(v->service->loader, gpa, PAGE_SIZE);
-		struct pager_event event = {
-			.start_ns = start_ns,
-			.taken_ns = published_ns - start_ns,
-			.tid = tid,
-			.gpa = gpa,
-			.pages = v->pages,
-			.source = e ? e->source->name : NULL,
-			.offset = !e		 ? 0
-				  : e->gpa > gpa ? e->offset
-						 : e->offset + (gpa - e->gpa),
-		};
-
-		v->service->on_event(v->service->ctx, &event);
-	}
+	recent_add(&v->service->recent, &event);
+	if (!v->service->on_event)
+		return;
+	service_name_source(v->service, &event);
+	v->service->on_event(v->service->ctx, &event);
 }
 
 void service_fault(struct service *service, const struct uffd_fault *fault)
 {
 	struct visit v = {.service = service, .buffer = service->buffer};
-	uint64_t start_ns = event_ns(service), published_ns;
+	uint64_t start_ns = clock_ns(), end_ns;
 	struct window w;
 	gpa_t gpa;
 	int rc;
@@ -295,25 +303,25 @@ void service_fault(struct service *service, const struct uffd_fault *fault)
 	}
 	if (rc < 0)
 		return;
-	published_ns = event_ns(service);
+	end_ns = published_ns(service);
 	w = windows_fault(&service->windows, gpa >> PAGE_SHIFT);
 	if (w.pages > 1)
 		bring_window(&v, &w);
 	else
 		bring_neighbourhood(&v, gpa);
-	account(&v, gpa, fault->tid, start_ns, published_ns);
+	account(&v, gpa, fault->tid, start_ns, end_ns);
 }
 
 /* One run of absent pages, or one page awaited. Returns pages gone by. */
 static int load_some(struct visit *v, gpa_t gpa, uint64_t max)
 {
-	uint64_t start_ns = event_ns(v->service);
+	uint64_t start_ns = clock_ns();
 	int rc;
 
 	v->pages = 0;
 	rc = bring(v, gpa, max < WINDOW_MAX ? max : WINDOW_MAX);
 	if (rc > 0)
-		account(v, gpa, 0, start_ns, event_ns(v->service));
+		account(v, gpa, 0, start_ns, published_ns(v->service));
 	if (rc)
 		return rc;
 	switch (page_wait(&v->service->pages, index_of(v, gpa))) {

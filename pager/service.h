@@ -15,6 +15,7 @@
 #include "pager/loader.h"
 #include "pager/memory.h"
 #include "pager/page.h"
+#include "pager/recent.h"
 #include "pager/uffd.h"
 #include "pager/window.h"
 
@@ -36,6 +37,7 @@ struct service {
 
 	/* Any thread: */
 	_Atomic uint64_t present, faults, bytes_read, window_count[4];
+	struct recent recent;
 };
 
 /* The constants above are set by the caller. service_fini is for both outcomes.
@@ -48,6 +50,10 @@ void service_fault(struct service *service, const struct uffd_fault *fault);
 
 /* pager_load. Any thread but the handler. */
 int service_load(struct service *service, gpa_t gpa, uint64_t len);
+
+/* Fills in source and offset of an event's page. */
+void service_name_source(const struct service *service,
+			 struct pager_event *event);
 
 /* Are all pages of the loader present? */
 bool service_drained(const struct service *service);

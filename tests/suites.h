@@ -16,6 +16,8 @@ Suite *pager_suite(void);
 Suite *trace_suite(void);
 Suite *pt_suite(void);
 TCase *pt_scan_case(void); /* of pt_suite */
+Suite *recent_suite(void);
+Suite *resident_suite(void);
 Suite *bus_suite(void);
 Suite *uart_suite(void);
 Suite *ioapic_suite(void);

@@ -15,7 +15,7 @@ static Suite *(*const suites[])(void) = {
 	gate_suite,   memory_suite,   stop_suite,	insn_suite,
 	aml_suite,    firmware_suite, cmos_suite,	i8042_suite,
 	power_suite,  board_suite,    multiboot_suite,	boot_protocols_suite,
-	fw_cfg_suite, xen_suite,
+	fw_cfg_suite, xen_suite,      recent_suite,	resident_suite,
 };
 
 int main(void)

@@ -47,8 +47,8 @@ LIBS := $(shell pkg-config $(if $(STATIC),--static) --libs libelf 2>/dev/null ||
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 PAGER := failure image_check image_kind image_note image_open loader page \
-	pager prepare pt/pt pt/x86 recent resident service source trace uffd \
-	window
+	pager prepare pt/pt pt/x86 recent resident service source symbols \
+	trace uffd window
 VMM := acpi acpi_dsdt alarm aml blob board boot_firmware boot_image boot_info \
 	boot_long boot_modules boot_multiboot boot_multiboot2 boot_place \
 	boot_plan boot_pvh boot_sections bus chips chips_pc chips_split cmos \
@@ -63,7 +63,7 @@ UNIT := unit must elf_writer image_help boot_help test_image test_image_field \
 	test_console test_cpuid test_memmap test_multiboot test_multiboot2 \
 	test_options test_gate test_memory test_boot test_boot_protocols \
 	test_stop test_insn test_aml test_firmware test_fw_cfg test_xen \
-	test_recent test_resident
+	test_symbols test_recent test_resident symbol_help
 KVM_TESTS := kvm must test_vm test_race
 E2E := e2e must run elf_writer test_cli test_guests test_failures \
 	test_terminal test_kernels test_hostile test_with_kvm
@@ -320,7 +320,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang
 FUZZERS := fuzz_image fuzz_multiboot fuzz_multiboot2
 FUZZ_SOURCES_fuzz_image := pager/image_open.c pager/image_check.c pager/image_kind.c \
-	pager/image_note.c pager/source.c
+	pager/image_note.c pager/source.c pager/symbols.c
 FUZZ_SOURCES_fuzz_multiboot := vmm/multiboot_header.c vmm/multiboot_address.c
 FUZZ_SOURCES_fuzz_multiboot2 := vmm/multiboot2_header.c vmm/multiboot_address.c
 
@@ -343,7 +343,7 @@ fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%) ## fuzz image and header parsing (FUZZ_SECOND
 
 INSTALL ?= install
 PAGER_HEADERS := pager/window.h pager/event.h pager/gpa.h pager/image.h pager/loader.h pager/memory.h \
-	pager/pager.h pager/resident.h pager/source.h pager/trace.h
+	pager/pager.h pager/resident.h pager/source.h pager/symbols.h pager/trace.h
 
 install: all $(BUILD)/faultline-pager.pc ## install under DESTDIR and PREFIX
 	$(INSTALL) -D -m 755 $(BUILD)/vmm $(DESTDIR)$(PREFIX)/bin/vmm

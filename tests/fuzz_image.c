@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "pager/image.h"
+#include "pager/symbols.h"
 #include "vmm/memmap.h"
 
 #define must(condition)                                                    \
@@ -115,6 +116,27 @@ static void check_notes(const struct image *image)
 	must(rc == -ENOENT || (!rc && len <= image->size));
 }
 
+/* Any name is a string, of a function that has the address. */
+static void check_symbols(const struct image *image)
+{
+	const gva_t addrs[] = {0,	  1, 0x100000, 0x100008, image->e_entry,
+			       UINT64_MAX};
+	struct symbols *symbols;
+	struct symbol symbol;
+	int ret = symbols_open(&symbols, image);
+
+	if (ret) {
+		must(ret == -ENOENT || ret == -ENOEXEC || ret == -EFBIG);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(addrs) / sizeof(addrs[0]); i++)
+		if (symbols_find(symbols, addrs[i], &symbol)) {
+			must(strlen(symbol.name) < image->size);
+			must(!symbol.size || symbol.offset < symbol.size);
+		}
+	symbols_close(symbols);
+}
+
 /* Against RAM of so many bytes; and of what a refusal asks for. */
 static void check_ram(const struct image *image, uint64_t bytes, bool again)
 {
@@ -181,6 +203,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_segments(image);
 		check_sections(image);
 		check_notes(image);
+		check_symbols(image);
 		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 			check_ram(image, sizes[i], true);
 		image_close(image);
@@ -283,12 +306,51 @@ static void seed_tables(void)
 	write_seed(&w, "elf64-pvh");
 }
 
+/* Two functions and a label. */
+static void seed_symbols(void)
+{
+	static const Elf64_Sym symbols[] = {
+		{0},
+		{1, ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), 0, 1, 0x100000, 8},
+		{3, ELF64_ST_INFO(STB_LOCAL, STT_FUNC), 0, 1, 0x100008, 4},
+		{5, ELF64_ST_INFO(STB_GLOBAL, STT_NOTYPE), 0, 1, 0x10000c, 0},
+	};
+	const size_t at = 0x110 + 4 * sizeof(Elf64_Shdr);
+	struct elf_writer w;
+
+	kernel(&w, 64);
+	elf_writer_section(&w, 0x110);
+	*elf_writer_section(&w, 0) = (Elf64_Shdr){
+		.sh_type = SHT_PROGBITS,
+		.sh_flags = SHF_ALLOC | SHF_EXECINSTR,
+		.sh_addr = 0x100000,
+		.sh_offset = 0x100,
+		.sh_size = 0x10,
+	};
+	*elf_writer_section(&w, 0) = (Elf64_Shdr){
+		.sh_type = SHT_SYMTAB,
+		.sh_offset = at,
+		.sh_size = sizeof(symbols),
+		.sh_link = 3,
+		.sh_entsize = sizeof(*symbols),
+	};
+	*elf_writer_section(&w, 0) = (Elf64_Shdr){
+		.sh_type = SHT_STRTAB,
+		.sh_offset = at + sizeof(symbols),
+		.sh_size = 7,
+	};
+	elf_writer_bytes(&w, at, symbols, sizeof(symbols));
+	elf_writer_bytes(&w, at + sizeof(symbols), "\0f\0g\0h", 7);
+	write_seed(&w, "elf64-symbols");
+}
+
 int main(int argc, char **argv)
 {
 	must(argc == 2);
 	dir = argv[1];
 	seed_kernels();
 	seed_tables();
+	seed_symbols();
 	foreign("gzip", 0, "\x1f\x8b\x08", 3);
 	foreign("bzimage", 0x202, "HdrS", 4);
 	foreign("script", 0, "#!/bin/sh\n", 10);

@@ -49,13 +49,14 @@ CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 PAGER := failure image_check image_kind image_note image_open loader page \
 	pager prepare pt/pt pt/x86 recent resident service source symbols \
 	trace uffd window
-VMM := acpi acpi_dsdt alarm aml blob board boot_firmware boot_image boot_info \
-	boot_long boot_modules boot_multiboot boot_multiboot2 boot_place \
-	boot_plan boot_pvh boot_sections bus chips chips_pc chips_split cmos \
-	console cpuid events exit firmware fw_cfg gate i8042 insn ioapic \
-	machine memmap memory mptable multiboot2_header multiboot2_info \
-	multiboot_address multiboot_header multiboot_info options pci power \
-	pvh_info report stop uart vcpu vm xen xen_exit
+VMM := acpi acpi_dsdt alarm aml backtrace blob board boot_firmware boot_image \
+	boot_info boot_long boot_modules boot_multiboot boot_multiboot2 \
+	boot_place boot_plan boot_pvh boot_sections bus chips chips_pc \
+	chips_split cmos console cpuid crash crash_hint events exit firmware \
+	fw_cfg gate i8042 insn ioapic machine memmap memory mptable \
+	multiboot2_header multiboot2_info multiboot_address multiboot_header \
+	multiboot_info options pci postmortem power pvh_info registers report \
+	stop uart vcpu view vm xen xen_exit
 UNIT := unit must elf_writer image_help boot_help test_image test_image_field \
 	test_image_file test_image_ram test_image_note test_loader test_page \
 	test_window test_pager test_trace test_pt test_pt_scan test_bus \
@@ -63,10 +64,11 @@ UNIT := unit must elf_writer image_help boot_help test_image test_image_field \
 	test_console test_cpuid test_memmap test_multiboot test_multiboot2 \
 	test_options test_gate test_memory test_boot test_boot_protocols \
 	test_stop test_insn test_aml test_firmware test_fw_cfg test_xen \
-	test_symbols test_recent test_resident symbol_help
+	test_symbols test_recent test_resident symbol_help postmortem_help \
+	test_view test_crash
 KVM_TESTS := kvm must test_vm test_race
 E2E := e2e must run elf_writer test_cli test_guests test_failures \
-	test_terminal test_kernels test_hostile test_with_kvm
+	test_terminal test_kernels test_hostile test_crashes test_with_kvm
 
 PAGER_OBJS := $(PAGER:%=$(BUILD)/obj/pager/%.o)
 VMM_OBJS := $(VMM:%=$(BUILD)/obj/vmm/%.o)
@@ -133,6 +135,7 @@ GUEST_CC ?= gcc
 GUEST_OBJCOPY ?= objcopy
 GUEST_CFLAGS := -std=gnu11 -O2 -m64 -ffreestanding -fno-stack-protector \
 	-fno-pic -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
+	-fno-omit-frame-pointer \
 	-fno-asynchronous-unwind-tables -fcf-protection=none \
 	-fno-delete-null-pointer-checks -fno-tree-loop-distribute-patterns \
 	-Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -I.
@@ -147,7 +150,8 @@ GB := $(BUILD)/guest
 GUEST_C_PROGRAMS := status badport hlt echo faraway pc xen
 GUEST_BARE_PROGRAMS := hello triple spin
 GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) touch lowzero \
-	long elf32 mb1 mb1-address pvh pvh32 xen32 hostile
+	long elf32 mb1 mb1-address pvh pvh32 xen32 hostile \
+	crash crash32
 
 GUEST_LIB := $(GO)/lib/cpu.o $(GO)/lib/trap.o $(GO)/lib/smp.o \
 	$(GO)/lib/print.o $(GO)/lib/mb2.o $(GO)/lib/option.o
@@ -184,9 +188,11 @@ $(GO)/lib/start-%.o: guest/lib/start.S $(BUILD)/flags
 $(GO)/lib/start-mb1.o: START := MB1
 $(GO)/lib/start-mb1-address.o: START := MB1_ADDRESS
 $(GO)/lib/start-pvh.o: START := PVH
-$(GO)/elf32.o $(GO)/xen32.o: $(GO)/%.o: guest/%.S $(BUILD)/flags
+$(GO)/elf32.o $(GO)/xen32.o $(GO)/crash32.o: $(GO)/%.o: guest/%.S $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) -m32 -I. -MMD -MP -c -o $@ $<
+# For debuggers to show variables and lines of.
+$(GO)/crash.o: GUEST_CFLAGS += -g
 
 # The pattern: $(GO)/pattern-NAME.o, of PATTERN_BYTES bytes.
 $(BUILD)/mkpattern: guest/mkpattern.c guest/pattern.h $(BUILD)/flags
@@ -229,7 +235,9 @@ $(GB)/lowzero.elf: $(GO)/lowzero.o $(GO)/pattern-lowzero.o $(GUEST_START) \
 $(GB)/long.elf: $(GO)/long.o $(GO)/long-entry.o $(GO)/lib/print.o \
 		$(GO)/lib/mb2.o guest/link.ld
 	$(call guest_ld,-Wl$(comma)--defsym=VIRT_BASE=$(GUEST_VIRT))
-$(GB)/elf32.elf $(GB)/xen32.elf: $(GB)/%.elf: $(GO)/%.o guest/link.ld
+$(GB)/crash.elf: $(GO)/crash.o $(GUEST_START_HIGH) guest/link.ld
+	$(call guest_ld,-Wl$(comma)--defsym=VIRT_BASE=$(GUEST_VIRT))
+$(GB)/elf32.elf $(GB)/xen32.elf $(GB)/crash32.elf: $(GB)/%.elf: $(GO)/%.o guest/link.ld
 	$(call guest_ld,-m32)
 $(GB)/pvh.elf: $(GO)/pvh.o $(GO)/lib/start-pvh.o $(GUEST_LIB) guest/link.ld
 	$(call guest_ld)

@@ -122,6 +122,7 @@ Suite *cli_suite(void);
 Suite *guests_suite(void);
 Suite *failures_suite(void);
 Suite *hostile_suite(void);
+Suite *crashes_suite(void);
 Suite *terminal_suite(void);
 Suite *kernels_suite(void);
 Suite *with_kvm_suite(void);

@@ -19,6 +19,8 @@ TCase *pt_scan_case(void); /* of pt_suite */
 Suite *symbols_suite(void);
 Suite *recent_suite(void);
 Suite *resident_suite(void);
+Suite *view_suite(void);
+Suite *crash_suite(void);
 Suite *bus_suite(void);
 Suite *uart_suite(void);
 Suite *ioapic_suite(void);

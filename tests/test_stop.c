@@ -35,9 +35,9 @@ START_TEST(first_reason_counts)
 	struct stop stop;
 
 	ck_assert_int_eq(stop_init(&stop), 0);
-	stop_request(&stop, 121, "page %d is gone", 7);
-	stop_request(&stop, 0, NULL);
-	stop_request(&stop, 124, "too late");
+	ck_assert(stop_request(&stop, 121, "page %d is gone", 7));
+	ck_assert(!stop_request(&stop, 0, NULL));
+	ck_assert(!stop_request(&stop, 124, "too late"));
 	ck_assert(stop_asked(&stop));
 	ck_assert(readable(&stop));
 	ck_assert_int_eq(stop.status, 121);
@@ -59,7 +59,7 @@ START_TEST(request_without_words_leaves_none)
 }
 END_TEST
 
-START_TEST(endless_reason_is_cut)
+START_TEST(endless_reason_is_cut_visibly)
 {
 	static char words[3 * sizeof(((struct stop *)0)->reason)];
 	struct stop stop;
@@ -69,6 +69,7 @@ START_TEST(endless_reason_is_cut)
 	stop_request(&stop, 120, "%s", words);
 	ck_assert(stop_asked(&stop));
 	ck_assert_uint_eq(strlen(stop.reason), sizeof(stop.reason) - 1);
+	ck_assert_str_eq(stop.reason + sizeof(stop.reason) - 6, "xx...");
 	stop_fini(&stop);
 }
 END_TEST
@@ -150,7 +151,7 @@ Suite *stop_suite(void)
 	tcase_add_test(tc, nobody_has_asked_at_first);
 	tcase_add_test(tc, first_reason_counts);
 	tcase_add_test(tc, request_without_words_leaves_none);
-	tcase_add_test(tc, endless_reason_is_cut);
+	tcase_add_test(tc, endless_reason_is_cut_visibly);
 	tcase_add_test(tc, event_stays_readable_until_the_end);
 	tcase_add_test(tc, threads_that_ask_at_once_give_one_whole_reason);
 	suite_add_tcase(s, tc);

@@ -129,15 +129,43 @@ END_TEST
 
 START_TEST(crash_names_its_cause_and_its_registers)
 {
+	struct registers regs;
+	struct exit_crash crash;
 	struct guest guest;
+	pid_t tid;
 
-	guest_plan(&guest, &(struct guest_config){.image = "guest/triple.elf"});
+	guest_plan(&guest, &(struct guest_config){.image = "guest/crash32.elf",
+						  .cpus = 2});
 	guest_create(&guest);
+	ck_assert(!vm_crash(guest.vm, &crash));
 	guest_start(&guest);
 	ck_assert_int_eq(guest_wait(&guest), STATUS_GUEST_CRASH);
-	ck_assert_msg(strstr(guest.stop.reason, "triple fault") &&
-			      strstr(guest.stop.reason, "rip "),
+	ck_assert_msg(strstr(guest.stop.reason, "guest crashed: vCPU 0: "),
 		      "%s", guest.stop.reason);
+	ck_assert(vm_crash(guest.vm, &crash));
+	ck_assert_uint_eq(crash.vcpu, 0);
+	ck_assert_uint_eq(vm_cpus(guest.vm), 2);
+	ck_assert_int_eq(vm_registers(guest.vm, 0, &regs, &tid), 0);
+	ck_assert_uint_eq(regs.r.rip, 0xd0000000);
+	ck_assert_int_gt(tid, 0);
+	ck_assert_int_eq(vm_registers(guest.vm, 1, &regs, &tid), 0);
+	ck_assert(registers_are_reset(&regs));
+	guest_destroy(&guest);
+}
+END_TEST
+
+START_TEST(registers_of_a_running_vcpu_are_not_waited_for)
+{
+	struct registers regs;
+	struct guest guest;
+	pid_t tid;
+
+	guest_plan(&guest, &(struct guest_config){.image = "guest/spin.elf"});
+	guest_create(&guest);
+	guest_start(&guest);
+	ck_assert_int_eq(vm_registers(guest.vm, 0, &regs, &tid), -EBUSY);
+	ck_assert(vm_stop(guest.vm));
+	ck_assert_int_eq(vm_registers(guest.vm, 0, &regs, &tid), 0);
 	guest_destroy(&guest);
 }
 END_TEST
@@ -385,6 +413,7 @@ static void fill_runs(TCase *tc)
 	tcase_add_loop_test(tc, guest_that_halted_for_good_is_stopped, 0,
 			    NR(machines));
 	tcase_add_test(tc, crash_names_its_cause_and_its_registers);
+	tcase_add_test(tc, registers_of_a_running_vcpu_are_not_waited_for);
 	tcase_add_loop_test(tc, input_arrives_by_interrupt, 0, NR(machines));
 	tcase_add_loop_test(tc, guest_without_exits_is_stopped, 0,
 			    NR(machines));

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Exits that a guest causes have a defined outcome: the bus answers, or the VM
- * stops with the vCPU's state printed. None is an assertion.
+ * stops as crashed. None is an assertion.
  */
 #include "vmm/exit.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +13,8 @@
 
 #include "vmm/insn.h"
 #include "vmm/status.h"
+#include "vmm/timeline.h"
+#include "vmm/view.h"
 #include "vmm/x86.h"
 
 static const char *const names[EXIT_REASONS] = {
@@ -45,127 +46,21 @@ const char *exit_name(unsigned reason)
 	return reason < EXIT_REASONS && names[reason] ? names[reason] : "?";
 }
 
-/* Text that grows in a fixed buffer. */
-struct text {
-	char *buf;
-	size_t len, room;
-};
-
-__attribute__((format(printf, 2, 3))) static void put(struct text *t,
-						      const char *format, ...)
+static bool emulation_failed(const struct exit_vcpu *vcpu)
 {
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(t->buf + t->len, t->room - t->len, format, args);
-	va_end(args);
-	if (n > 0)
-		t->len += (size_t)n < t->room - t->len ? (size_t)n
-						       : t->room - t->len - 1;
+	return vcpu->run->exit_reason == KVM_EXIT_INTERNAL_ERROR &&
+	       vcpu->run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION;
 }
 
-/* Copies the bytes at linear address gva, as far as they are mapped RAM; how
- * many. *gpa: where the first one is. */
-static size_t read_code(const struct exit_env *env,
-			const struct exit_vcpu *vcpu, gva_t gva, uint8_t *buf,
-			size_t len, gpa_t *gpa)
-{
-	size_t n = 0;
-
-	while (n < len) {
-		struct kvm_translation tr = {.linear_address = gva + n};
-		size_t part = PAGE_SIZE - ((gva + n) & PAGE_MASK);
-
-		part = part < len - n ? part : len - n;
-		if (ioctl(vcpu->fd, KVM_TRANSLATE, &tr) || !tr.valid ||
-		    !memory_has(env->memory, tr.physical_address, part) ||
-		    pager_load(env->pager, tr.physical_address, part) ||
-		    memory_read(env->memory, tr.physical_address, buf + n,
-				part))
-			break;
-		if (!n)
-			*gpa = tr.physical_address;
-		n += part;
-	}
-	return n;
-}
-
-static gva_t code_address(const struct kvm_regs *r, const struct kvm_sregs *s)
-{
-	return s->cs.l ? r->rip : s->cs.base + r->rip;
-}
-
-static void put_code(struct text *t, const struct exit_env *env,
-		     const struct exit_vcpu *vcpu, gva_t gva)
-{
-	uint8_t code[16];
-	gpa_t gpa;
-	size_t n = read_code(env, vcpu, gva, code, sizeof(code), &gpa);
-
-	if (!n) {
-		put(t, "\n  code at RIP: not in RAM, or not mapped");
-		return;
-	}
-	put(t, "\n  code at RIP (guest-physical 0x%llx):",
-	    (unsigned long long)gpa);
-	for (size_t i = 0; i < n; i++)
-		put(t, " %02x", code[i]);
-}
-
-/* Where the last page fault was. */
-static void put_fault(struct text *t, const struct exit_vcpu *vcpu, gva_t cr2)
-{
-	struct kvm_translation tr = {.linear_address = cr2};
-
-	if (!cr2)
-		return;
-	if (ioctl(vcpu->fd, KVM_TRANSLATE, &tr) || !tr.valid)
-		put(t, "\n  cr2: last page fault, not mapped");
-	else
-		put(t, "\n  cr2: last page fault, guest-physical 0x%llx",
-		    tr.physical_address);
-}
-
-static void put_registers(struct text *t, struct exit_env *env,
-			  const struct exit_vcpu *vcpu)
-{
-	struct kvm_regs r;
-	struct kvm_sregs s;
-
-	if (ioctl(vcpu->fd, KVM_GET_REGS, &r) ||
-	    ioctl(vcpu->fd, KVM_GET_SREGS, &s)) {
-		put(t, "\n  registers cannot be read: %s", strerror(errno));
-		return;
-	}
-	put(t,
-	    "\n  rip %016llx rfl %016llx cs %04x (%s)"
-	    "\n  rax %016llx rbx %016llx rcx %016llx rdx %016llx"
-	    "\n  rsi %016llx rdi %016llx rbp %016llx rsp %016llx"
-	    "\n  r8  %016llx r9  %016llx r10 %016llx r11 %016llx"
-	    "\n  r12 %016llx r13 %016llx r14 %016llx r15 %016llx"
-	    "\n  cr0 %llx cr2 %llx cr3 %llx cr4 %llx efer %llx",
-	    r.rip, r.rflags, s.cs.selector,
-	    s.cs.l	 ? "64-bit"
-	    : s.cs.db	 ? "32-bit"
-	    : s.cr0 & 1u ? "16-bit"
-			 : "real mode",
-	    r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8, r.r9,
-	    r.r10, r.r11, r.r12, r.r13, r.r14, r.r15, s.cr0, s.cr2, s.cr3,
-	    s.cr4, s.efer);
-	if (!memory_covered(env->memory))
-		put(t, "\n  RAM beyond the first GiB was never touched: see "
-		       "CAVEATS in vmm(1)");
-	put_fault(t, vcpu, s.cr2);
-	put_code(t, env, vcpu, code_address(&r, &s));
-}
-
+/*
+ * The VM ends because of what this vCPU did. Its state stays in KVM, to be told
+ * when all have stopped (crash.h).
+ */
 __attribute__((format(printf, 3, 4))) static bool
 crash(struct exit_env *env, const struct exit_vcpu *vcpu, const char *format,
       ...)
 {
-	char buf[1792], what[256];
-	struct text t = {buf, 0, sizeof(buf)};
+	char what[256];
 	va_list args;
 
 	va_start(args, format);
@@ -175,9 +70,18 @@ crash(struct exit_env *env, const struct exit_vcpu *vcpu, const char *format,
 	 * fault. */
 	if (pager_check_sources(env->pager))
 		return false;
-	put(&t, "guest crashed: vCPU %u: %s", vcpu->id, what);
-	put_registers(&t, env, vcpu);
-	stop_request(env->stop, STATUS_GUEST_CRASH, "%s", buf);
+	if (stop_request(env->stop, STATUS_GUEST_CRASH,
+			 "guest crashed: vCPU %u: %s", vcpu->id, what)) {
+		env->crash = (struct exit_crash){
+			.vcpu = vcpu->id,
+			.reason = vcpu->run->exit_reason,
+			.emulation = emulation_failed(vcpu),
+			.ns = timeline_now(CLOCK_MONOTONIC),
+		};
+		/* Release: pairs with the acquire in vm_crash. */
+		atomic_store_explicit(&env->crashed, true,
+				      memory_order_release);
+	}
 	return false;
 }
 
@@ -277,19 +181,18 @@ static void count(struct exit_env *env, uint32_t reason)
 
 bool exit_skip_no_op(struct exit_env *env, const struct exit_vcpu *vcpu)
 {
+	struct view_ram ram = {env->memory, env->pager};
+	struct view view;
 	uint8_t code[5];
 	struct kvm_sregs s;
 	struct kvm_regs r;
-	gpa_t gpa;
 	size_t n;
 
-	if (vcpu->run->exit_reason != KVM_EXIT_INTERNAL_ERROR ||
-	    vcpu->run->internal.suberror != KVM_INTERNAL_ERROR_EMULATION ||
-	    ioctl(vcpu->fd, KVM_GET_REGS, &r) ||
+	if (!emulation_failed(vcpu) || ioctl(vcpu->fd, KVM_GET_REGS, &r) ||
 	    ioctl(vcpu->fd, KVM_GET_SREGS, &s) || s.cr4 & CR4_CET)
 		return false;
-	n = read_code(env, vcpu, code_address(&r, &s), code, sizeof(code),
-		      &gpa);
+	view_init(&view, &s, view_read_ram, &ram);
+	n = view_read(&view, registers_ip(&r, &s), code, sizeof(code));
 	n = insn_hint_nop(code, n, s.cs.l);
 	r.rip += n;
 	if (!n || ioctl(vcpu->fd, KVM_SET_REGS, &r))

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a vCPU does when KVM hands it back: a table from exit reason to handler,
- * and the account of a crash.
+ * What a vCPU does when KVM hands it back: a table from exit reason to handler.
  *
  * KVM api.rst, section 5, The kvm_run structure.
  */
@@ -21,7 +20,16 @@
 
 #define EXIT_REASONS 48
 
-/* What exits act on. Set before the first vCPU runs, constant after. */
+/* The crash that ended the VM. */
+struct exit_crash {
+	unsigned vcpu;
+	unsigned reason; /* KVM's: KVM_EXIT_SHUTDOWN is a triple fault */
+	bool emulation;	 /* KVM could not emulate an instruction */
+	uint64_t ns;	 /* when: CLOCK_MONOTONIC */
+};
+
+/* What exits act on. Set before the first vCPU runs, constant after, except for
+ * the last ones. */
 struct exit_env {
 	struct bus *ports, *mmio;
 	struct ioapic *ioapic;
@@ -30,6 +38,9 @@ struct exit_env {
 	struct stop *stop;
 	struct xen_env xen;
 	_Atomic uint64_t counts[EXIT_REASONS]; /* any thread; by reason */
+	/* By the thread whose crash stopped the VM; readable once crashed. */
+	struct exit_crash crash;
+	_Atomic bool crashed;
 };
 
 struct exit_vcpu {

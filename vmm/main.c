@@ -22,8 +22,10 @@
 #include "pager/trace.h"
 #include "vmm/boot.h"
 #include "vmm/console.h"
+#include "vmm/crash.h"
 #include "vmm/events.h"
 #include "vmm/options.h"
+#include "vmm/postmortem.h"
 #include "vmm/report.h"
 #include "vmm/status.h"
 #include "vmm/stop.h"
@@ -130,21 +132,40 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* Would the trace overwrite what the guest is made of? */
-static bool trace_is_input(const struct session *s)
+/* Would writing to path overwrite what the guest is made of? */
+static bool is_input(const struct session *s, const char *path)
 {
 	const struct options *o = &s->options;
-	struct stat trace, input;
+	struct stat output, input;
 
-	if (stat(o->trace, &trace))
+	if (stat(path, &output))
 		return false;
-	if (!fstat(s->image->fd, &input) && same_file(&trace, &input))
+	if (!fstat(s->image->fd, &input) && same_file(&output, &input))
 		return true;
 	for (size_t i = 0; i < o->nr_modules; i++)
 		if (!stat(o->modules[i].path, &input) &&
-		    same_file(&trace, &input))
+		    same_file(&output, &input))
 			return true;
 	return false;
+}
+
+static int refuse(const char *option, const char *path, const char *why)
+{
+	fprintf(stderr, "vmm: %s %s: %s\n", option, path, why);
+	return STATUS_HOST;
+}
+
+static int make_trace(struct session *s)
+{
+	const char *path = s->options.trace;
+	int rc;
+
+	if (is_input(s, path))
+		return refuse("--trace", path,
+			      "is the image or a module, which would be "
+			      "overwritten; choose another file");
+	rc = trace_create(&s->trace, path, s->timeline.at[PHASE_PROCESS]);
+	return rc ? refuse("--trace", path, strerror(-rc)) : 0;
 }
 
 static int make_pager(struct session *s)
@@ -171,21 +192,6 @@ static int make_pager(struct session *s)
 					 "--pager=map");
 	if (rc)
 		return fail(STATUS_HOST, strerror(-rc));
-	if (!o->trace)
-		return 0;
-	if (trace_is_input(s)) {
-		fprintf(stderr,
-			"vmm: --trace %s: is the image or a module, which "
-			"would be overwritten; choose another file\n",
-			o->trace);
-		return STATUS_HOST;
-	}
-	rc = trace_create(&s->trace, o->trace, s->timeline.at[PHASE_PROCESS]);
-	if (rc) {
-		fprintf(stderr, "vmm: --trace %s: %s\n", o->trace,
-			strerror(-rc));
-		return STATUS_HOST;
-	}
 	return 0;
 }
 
@@ -305,6 +311,23 @@ static bool end_pager(struct session *s)
 	return pager_stop(s->pager, &until);
 }
 
+/* What the end left behind: the account of a crash. */
+static void explain(struct session *s)
+{
+	struct postmortem pm;
+
+	/* A source may be slow, or hang, when a page has to be looked at: from
+	 * here on signals end us at once. */
+	sigprocmask(SIG_UNBLOCK, &s->events.signals, NULL);
+	if (postmortem_init(&pm, s->vm, s->pager, s->image)) {
+		say("out of memory");
+		return;
+	}
+	if (pm.crashed)
+		crash_explain(stderr, &pm);
+	postmortem_fini(&pm);
+}
+
 /* From the first instruction to the last. */
 static int run(struct session *s)
 {
@@ -330,6 +353,8 @@ static int run(struct session *s)
 	if (s->stop.reason[0] && (!s->options.quiet || is_error(status)))
 		say(s->stop.reason);
 	status = settle(s, status);
+	if (status == STATUS_GUEST_CRASH)
+		explain(s);
 	/* Nothing is left behind that the guest did not wait for. */
 	if (s->trace || s->options.stats != STATS_NONE)
 		stopped = end_pager(s) && stopped;
@@ -347,6 +372,8 @@ static int prepare(struct session *s)
 	if (status)
 		return status;
 	status = make_pager(s);
+	if (!status && s->options.trace)
+		status = make_trace(s);
 	if (status)
 		return status;
 	rc = stop_init(&s->stop);

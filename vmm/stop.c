@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -25,25 +26,29 @@ void stop_fini(struct stop *stop)
 	stop->event = -1;
 }
 
-void stop_request(struct stop *stop, int status, const char *format, ...)
+bool stop_request(struct stop *stop, int status, const char *format, ...)
 {
+	const size_t room = sizeof(stop->reason);
 	uint64_t one = 1;
 	int none = 0;
 	va_list args;
 	ssize_t n;
 
 	if (!atomic_compare_exchange_strong(&stop->asked, &none, 1))
-		return;
+		return false;
 	stop->status = status;
 	if (format) {
 		va_start(args, format);
-		vsnprintf(stop->reason, sizeof(stop->reason), format, args);
+		n = vsnprintf(stop->reason, room, format, args);
 		va_end(args);
+		if (n >= (ssize_t)room)
+			strcpy(stop->reason + room - 4, "...");
 	}
 	/* Release: pairs with the acquire in stop_asked. */
 	atomic_store_explicit(&stop->asked, 2, memory_order_release);
 	n = write(stop->event, &one, sizeof(one)); /* cannot fail: first one */
 	(void)n;
+	return true;
 }
 
 bool stop_asked(const struct stop *stop)

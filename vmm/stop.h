@@ -18,8 +18,9 @@ struct stop {
 int stop_init(struct stop *stop);
 void stop_fini(struct stop *stop);
 
-/* Any thread, any number of times; never blocks. format may be NULL. */
-__attribute__((format(printf, 3, 4))) void
+/* Any thread, any number of times; never blocks. format may be NULL; words that
+ * do not fit end in "...". Was this the first one, which counts? */
+__attribute__((format(printf, 3, 4))) bool
 stop_request(struct stop *stop, int status, const char *format, ...);
 
 /* Did anybody ask? If so, status and reason may be read. */

@@ -295,6 +295,7 @@ static void *thread(void *arg)
 	sigemptyset(&kick_signal);
 	sigaddset(&kick_signal, KICK_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &kick_signal, NULL);
+	vcpu->tid = gettid();
 	snprintf(name, sizeof(name), "vcpu%u", vcpu->x.id);
 	pthread_setname_np(pthread_self(), name);
 	if (vcpu->env->trace)

@@ -33,6 +33,7 @@ struct vcpu {
 	struct gate_pass pass;
 	pthread_t thread;
 	bool started;
+	_Atomic pid_t tid; /* of the thread; 0: has not begun */
 };
 
 /*

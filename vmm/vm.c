@@ -473,6 +473,35 @@ void vm_stats(const struct vm *vm, struct vm_stats *stats)
 	};
 }
 
+unsigned vm_cpus(const struct vm *vm)
+{
+	return vm->nr_vcpus;
+}
+
+const struct memory *vm_memory(const struct vm *vm)
+{
+	return &vm->memory;
+}
+
+int vm_registers(const struct vm *vm, unsigned vcpu, struct registers *regs,
+		 pid_t *tid)
+{
+	const struct vcpu *v = &vm->vcpus[vcpu];
+
+	*tid = v->tid;
+	/* KVM would let us wait until it comes back. */
+	return v->started ? -EBUSY : registers_read(regs, v->x.fd);
+}
+
+bool vm_crash(const struct vm *vm, struct exit_crash *crash)
+{
+	/* Acquire: pairs with the release in exit.c. */
+	if (!atomic_load_explicit(&vm->env.exits.crashed, memory_order_acquire))
+		return false;
+	*crash = vm->env.exits.crash;
+	return true;
+}
+
 void vm_destroy(struct vm *vm)
 {
 	if (!vm)

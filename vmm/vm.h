@@ -10,12 +10,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "pager/pager.h"
 #include "pager/trace.h"
 #include "vmm/boot.h"
 #include "vmm/console.h"
+#include "vmm/exit.h"
 #include "vmm/machine.h"
+#include "vmm/memory.h"
+#include "vmm/registers.h"
 #include "vmm/stop.h"
 #include "vmm/timeline.h"
 
@@ -80,6 +84,16 @@ struct vm_stats {
 	unsigned slots;
 };
 void vm_stats(const struct vm *vm, struct vm_stats *stats);
+
+/* For those who look at a stopped VM: after vm_stop. */
+unsigned vm_cpus(const struct vm *vm);
+const struct memory *vm_memory(const struct vm *vm);
+/* 0; -EBUSY: the vCPU's thread has not stopped; other -errno of KVM. tid: of its
+ * thread, in any case. */
+int vm_registers(const struct vm *vm, unsigned vcpu, struct registers *regs,
+		 pid_t *tid);
+/* True: a vCPU's crash stopped the VM. */
+bool vm_crash(const struct vm *vm, struct exit_crash *crash);
 
 /* After vm_stop returned true, or before vm_start; not when the pager has failed
  * since: KVM may wait for a fault that nobody will serve. NULL is allowed. */

@@ -8,8 +8,10 @@
 #define CR0_ET (1u << 4)
 #define CR0_PG (1u << 31)
 
-#define CR4_PAE (1u << 5)
-#define CR4_CET (1u << 23)
+#define CR4_PSE	 (1u << 4)
+#define CR4_PAE	 (1u << 5)
+#define CR4_LA57 (1u << 12)
+#define CR4_CET	 (1u << 23)
 
 #define EFER_LME (1u << 8)
 #define EFER_LMA (1u << 10)

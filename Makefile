@@ -52,11 +52,12 @@ PAGER := failure image_check image_kind image_note image_open loader page \
 VMM := acpi acpi_dsdt alarm aml backtrace blob board boot_firmware boot_image \
 	boot_info boot_long boot_modules boot_multiboot boot_multiboot2 \
 	boot_place boot_plan boot_pvh boot_sections bus chips chips_pc \
-	chips_split cmos console cpuid crash crash_hint events exit firmware \
-	fw_cfg gate i8042 insn ioapic machine memmap memory mptable \
-	multiboot2_header multiboot2_info multiboot_address multiboot_header \
-	multiboot_info options pci postmortem power pvh_info registers report \
-	stop uart vcpu view vm xen xen_exit
+	chips_split cmos console core core_elf core_notes cpuid crash \
+	crash_hint events exit firmware fw_cfg gate i8042 insn ioapic machine \
+	memmap memory mptable multiboot2_header multiboot2_info \
+	multiboot_address multiboot_header multiboot_info options pci \
+	postmortem power pvh_info registers report stop uart vcpu view vm xen \
+	xen_exit
 UNIT := unit must elf_writer image_help boot_help test_image test_image_field \
 	test_image_file test_image_ram test_image_note test_loader test_page \
 	test_window test_pager test_trace test_pt test_pt_scan test_bus \
@@ -65,7 +66,7 @@ UNIT := unit must elf_writer image_help boot_help test_image test_image_field \
 	test_options test_gate test_memory test_boot test_boot_protocols \
 	test_stop test_insn test_aml test_firmware test_fw_cfg test_xen \
 	test_symbols test_recent test_resident symbol_help postmortem_help \
-	test_view test_crash
+	test_view test_crash test_core
 KVM_TESTS := kvm must test_vm test_race
 E2E := e2e must run elf_writer test_cli test_guests test_failures \
 	test_terminal test_kernels test_hostile test_crashes test_with_kvm
@@ -286,6 +287,7 @@ LACKS := $(strip \
 	$(shell test -r /dev/kvm -a -w /dev/kvm || echo kvm) \
 	$(shell test "$$(id -u)" = 0 || echo root) \
 	$(shell command -v iasl >/dev/null || echo iasl) \
+	$(shell command -v gdb >/dev/null || echo gdb) \
 	$(shell test "$$(id -u)" = 0 -o -w /dev/userfaultfd -o \
 		"$$(cat /proc/sys/vm/unprivileged_userfaultfd 2>&1)" = 1 || echo uffd))
 export FAULTLINE_MAY_SKIP ?= $(LACKS)

@@ -21,6 +21,7 @@ Suite *recent_suite(void);
 Suite *resident_suite(void);
 Suite *view_suite(void);
 Suite *crash_suite(void);
+Suite *core_suite(void);
 Suite *bus_suite(void);
 Suite *uart_suite(void);
 Suite *ioapic_suite(void);

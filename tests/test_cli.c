@@ -74,6 +74,8 @@ static const struct {
 	{{"--initrd", "", "x"}, "--initrd", "no file name"},
 	{{"x", "--module"}, "--module", "requires an argument"},
 	{{"x", "--trace"}, "--trace", "requires an argument"},
+	{{"x", "--dump"}, "--dump", "requires an argument"},
+	{{"x", "--dump="}, "--dump", "empty"},
 	{{"x", "-a"}, "a", "requires an argument"},
 	{{"--hypercalls", "vmware", "x"}, "--hypercalls", "kvm, xen"},
 	{{"--lazy-ram=1", "x"}, "--lazy-ram", "argument"},
@@ -136,10 +138,10 @@ START_TEST(help_names_every_option)
 		"--initrd",  "--module",     "--boot",	   "--machine",
 		"--pager",   "--window",     "--mbi-addr", "--lazy-ram",
 		"--stats",   "--hypercalls", "--trace",	   "--boot-timer",
-		"--timeout", "--quiet",	     "--verbose",  "--version",
-		"--help",    "-m,",	     "-c,",	   "-a,",
-		"-p",	     "-i,",	     "-q,",	   "-v,",
-		"IMAGE",     "Ctrl-A",
+		"--timeout", "--dump",	     "--quiet",	   "--verbose",
+		"--version", "--help",	     "-m,",	   "-c,",
+		"-a,",	     "-p",	     "-i,",	   "-q,",
+		"-v,",	     "IMAGE",	     "Ctrl-A",
 	};
 	struct run *run = VMM("--help");
 

@@ -95,7 +95,7 @@ START_TEST(image_alone_gets_the_defaults)
 	ck_assert_int_eq(o.pager, PAGER_UFFD);
 	ck_assert_uint_eq(o.window_pages, WINDOW_MAX);
 	ck_assert(!o.mbi_addr_given && !o.lazy_ram && !o.boot_timer);
-	ck_assert(!o.quiet && !o.verbose && !o.trace);
+	ck_assert(!o.quiet && !o.verbose && !o.trace && !o.dump);
 	ck_assert_int_eq(o.stats, STATS_NONE);
 	ck_assert_uint_eq(o.timeout_ns, 0);
 	options_fini(&o);
@@ -307,9 +307,11 @@ END_TEST
 
 START_TEST(switches_are_taken)
 {
-	ACCEPT("g", "-qv", "--lazy-ram", "--boot-timer", "--trace", "t.txt");
+	ACCEPT("g", "-qv", "--lazy-ram", "--boot-timer", "--trace", "t.txt",
+	       "--dump=core");
 	ck_assert(o.quiet && o.verbose && o.lazy_ram && o.boot_timer);
 	ck_assert_str_eq(o.trace, "t.txt");
+	ck_assert_str_eq(o.dump, "core");
 	options_fini(&o);
 	ACCEPT("g", "--quiet", "--verbose");
 	ck_assert(o.quiet && o.verbose);
@@ -358,8 +360,8 @@ START_TEST(help_fits_a_screen_and_names_each_option)
 		"--initrd",  "--module",     "--boot",	   "--machine",
 		"--pager",   "--window",     "--mbi-addr", "--lazy-ram",
 		"--stats",   "--hypercalls", "--trace",	   "--boot-timer",
-		"--timeout", "--quiet",	     "--verbose",  "--version",
-		"--help",
+		"--timeout", "--dump",	     "--quiet",	   "--verbose",
+		"--version", "--help",
 	};
 	unsigned lines = 0, column = 0;
 
@@ -472,6 +474,7 @@ static const struct {
 	{{"g", "--lazy-ram", "--pager=map"}, "--lazy-ram"},
 	{{"g", "--lazy-ram", "--pager=eager"}, "--lazy-ram"},
 	{{"g", "--trace=t", "--pager=map"}, "--trace"},
+	{{"g", "--dump="}, "--dump"},
 	{{"--nonsense", "g"}, "nonsense"},
 	{{"-z", "g"}, "'z'"},
 	{{"--m=1", "g"}, "ambiguous"},

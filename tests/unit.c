@@ -16,7 +16,7 @@ static Suite *(*const suites[])(void) = {
 	aml_suite,	firmware_suite, cmos_suite,	  i8042_suite,
 	power_suite,	board_suite,	multiboot_suite,  boot_protocols_suite,
 	fw_cfg_suite,	xen_suite,	symbols_suite,	  recent_suite,
-	resident_suite, view_suite,	crash_suite,
+	resident_suite, view_suite,	crash_suite,	  core_suite,
 };
 
 int main(void)

@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 #include "pager/trace.h"
 #include "vmm/boot.h"
 #include "vmm/console.h"
+#include "vmm/core.h"
 #include "vmm/crash.h"
 #include "vmm/events.h"
 #include "vmm/options.h"
@@ -168,6 +170,35 @@ static int make_trace(struct session *s)
 	return rc ? refuse("--trace", path, strerror(-rc)) : 0;
 }
 
+/* Better now than when the guest has ended. */
+static int check_dump(const struct session *s)
+{
+	const char *path = s->options.dump;
+	struct stat dump, trace;
+	char *copy;
+	int rc;
+
+	if (is_input(s, path))
+		return refuse("--dump", path,
+			      "is the image or a module, which would be "
+			      "replaced; choose another file");
+	if (!stat(path, &dump)) {
+		if (!S_ISREG(dump.st_mode))
+			return refuse("--dump", path,
+				      "is not a regular file, and would be "
+				      "replaced; choose another one");
+		if (s->trace && !stat(s->options.trace, &trace) &&
+		    same_file(&dump, &trace))
+			return refuse("--dump", path,
+				      "is the file of --trace, too; choose "
+				      "another one");
+	}
+	copy = strdup(path);
+	rc = copy ? access(dirname(copy), W_OK) : -1;
+	free(copy);
+	return rc ? refuse("--dump", path, strerror(errno)) : 0;
+}
+
 static int make_pager(struct session *s)
 {
 	const struct options *o = &s->options;
@@ -193,6 +224,16 @@ static int make_pager(struct session *s)
 	if (rc)
 		return fail(STATUS_HOST, strerror(-rc));
 	return 0;
+}
+
+/* What the run writes besides the console. */
+static int make_outputs(struct session *s)
+{
+	int status = s->options.trace ? make_trace(s) : 0;
+
+	if (!status && s->options.dump)
+		status = check_dump(s);
+	return status;
 }
 
 static int make_vm(struct session *s)
@@ -311,21 +352,61 @@ static bool end_pager(struct session *s)
 	return pager_stop(s->pager, &until);
 }
 
-/* What the end left behind: the account of a crash. */
-static void explain(struct session *s)
+/* Somebody wants an end, although we are at it. */
+static bool interrupted(void *ctx)
 {
+	const struct session *s = ctx;
+	const struct timespec now = {0};
+
+	return sigtimedwait(&s->events.signals, NULL, &now) > 0;
+}
+
+/* A file that is half written must not stay: signals are asked for instead of
+ * taken, and a file that grows too large is an error like others. */
+static void dump(struct session *s, const struct postmortem *pm)
+{
+	const char *path = s->options.dump;
+	struct core_result result;
+
+	sigprocmask(SIG_BLOCK, &s->events.signals, NULL);
+	signal(SIGXFSZ, SIG_IGN);
+	if (core_write(path, pm, interrupted, s, &result))
+		fprintf(stderr, "vmm: --dump %s: %s\n", path, result.error);
+	else if (result.note[0])
+		fprintf(stderr, "vmm: --dump %s: %s\n", path, result.note);
+	else if (s->options.verbose)
+		fprintf(stderr,
+			"vmm: --dump %s: %llu pages, %llu program headers\n",
+			path, (unsigned long long)result.pages,
+			(unsigned long long)result.loads + 1);
+	sigprocmask(SIG_UNBLOCK, &s->events.signals, NULL);
+}
+
+/* What the end left behind: the account of a crash, and the core. Both at once,
+ * because the vCPUs' state is asked for once. */
+static bool explain(struct session *s, int status, bool stopped)
+{
+	bool crashed = status == STATUS_GUEST_CRASH;
 	struct postmortem pm;
 
+	if (!crashed && !s->options.dump)
+		return stopped;
 	/* A source may be slow, or hang, when a page has to be looked at: from
 	 * here on signals end us at once. */
 	sigprocmask(SIG_UNBLOCK, &s->events.signals, NULL);
 	if (postmortem_init(&pm, s->vm, s->pager, s->image)) {
 		say("out of memory");
-		return;
+		return stopped;
 	}
-	if (pm.crashed)
+	if (crashed && pm.crashed)
 		crash_explain(stderr, &pm);
+	if (s->options.dump) {
+		/* Nobody shall bring pages meanwhile. */
+		stopped = end_pager(s) && stopped;
+		dump(s, &pm);
+	}
 	postmortem_fini(&pm);
+	return stopped;
 }
 
 /* From the first instruction to the last. */
@@ -353,8 +434,7 @@ static int run(struct session *s)
 	if (s->stop.reason[0] && (!s->options.quiet || is_error(status)))
 		say(s->stop.reason);
 	status = settle(s, status);
-	if (status == STATUS_GUEST_CRASH)
-		explain(s);
+	stopped = explain(s, status, stopped);
 	/* Nothing is left behind that the guest did not wait for. */
 	if (s->trace || s->options.stats != STATS_NONE)
 		stopped = end_pager(s) && stopped;
@@ -372,8 +452,8 @@ static int prepare(struct session *s)
 	if (status)
 		return status;
 	status = make_pager(s);
-	if (!status && s->options.trace)
-		status = make_trace(s);
+	if (!status)
+		status = make_outputs(s);
 	if (status)
 		return status;
 	rc = stop_init(&s->stop);

@@ -33,6 +33,7 @@ enum {
 	OPT_STATS,
 	OPT_TRACE,
 	OPT_BOOT_TIMER,
+	OPT_DUMP,
 	OPT_TIMEOUT,
 	OPT_VERSION,
 };
@@ -54,6 +55,7 @@ static const struct option long_options[] = {
 	{"stats", optional_argument, NULL, OPT_STATS},
 	{"trace", required_argument, NULL, OPT_TRACE},
 	{"boot-timer", no_argument, NULL, OPT_BOOT_TIMER},
+	{"dump", required_argument, NULL, OPT_DUMP},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
@@ -84,9 +86,9 @@ static const char help[] =
 	"      --stats[=json]   what happened, on stderr\n"
 	"      --trace FILE     a line per fault\n"
 	"      --boot-timer     time to first instruction and ready marker\n"
+	"      --dump FILE      at the end, memory and registers, for gdb\n"
 	"      --timeout SEC    stop with status 124 after SEC seconds\n"
-	"  -q, --quiet          no messages but errors\n"
-	"  -v, --verbose        more messages\n"
+	"  -q, --quiet, -v, --verbose  no messages but errors; more messages\n"
 	"      --version, -h, --help\n"
 	"\n"
 	"On a terminal Ctrl-A x quits. Exit status: the guest's (0-119), or "
@@ -299,6 +301,14 @@ static enum options_result take_timeout(struct options *o, const char *arg)
 	return OPTIONS_RUN;
 }
 
+static enum options_result take_dump(struct options *o, const char *arg)
+{
+	if (!*arg)
+		return usage("--dump: the file's name is empty");
+	o->dump = arg;
+	return OPTIONS_RUN;
+}
+
 static enum options_result take_image(struct options *o, const char *arg)
 {
 	if (o->image)
@@ -356,6 +366,8 @@ static enum options_result take(struct options *o, int option, char *arg)
 	case OPT_BOOT_TIMER:
 		o->boot_timer = true;
 		return OPTIONS_RUN;
+	case OPT_DUMP:
+		return take_dump(o, arg);
 	case OPT_TIMEOUT:
 		return take_timeout(o, arg);
 	case 'q':

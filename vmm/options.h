@@ -42,6 +42,7 @@ struct options {
 	enum hypercalls hypercalls;
 	enum stats_form stats;
 	const char *trace; /* file, or NULL */
+	const char *dump;  /* file, or NULL */
 	bool boot_timer;
 	uint64_t timeout_ns; /* 0: none */
 	bool quiet, verbose;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is left of a guest when its vCPUs have stopped: gathered once, to be told
- * (crash.h).
+ * (crash.h) or written to a file (core.h).
  */
 #pragma once
 

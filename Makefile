@@ -295,7 +295,7 @@ export FAULTLINE_MAY_SKIP ?= $(LACKS)
 # Who lacks KVM gets an emulated machine that has it, and root besides; but no
 # network, and not another such machine inside.
 EMULATE := $(if $(filter kvm,$(LACKS)),scripts/with-kvm)
-EMULATED_SKIPS = FAULTLINE_MAY_SKIP='nested $(filter-out kvm root uffd,$(FAULTLINE_MAY_SKIP))'
+EMULATED_SKIPS = FAULTLINE_MAY_SKIP='$(filter-out kvm root uffd,$(FAULTLINE_MAY_SKIP))'
 LACKS_ALL_THE_SAME := $(filter-out kvm,$(LACKS))
 
 check: lacks check-unit check-kvm check-e2e ## all tests

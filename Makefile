@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# The one makefile: explicit lists, everything under build/. `make help` lists
-# the targets. `make asan ...` and `make tsan ...` build and run under a
+# The one makefile: a program is what its folder holds, and is built under
+# build/. `make help` lists the targets. `make asan ...` and `make tsan ...` build and run under a
 # sanitizer in a folder of their own: `make asan check-unit`.
 
 VERSION := 0.1.0
@@ -46,30 +46,11 @@ OWN_LDFLAGS := -pthread $(SANITIZER_FLAGS) $(if $(STATIC),-static)
 LIBS := $(shell pkg-config $(if $(STATIC),--static) --libs libelf 2>/dev/null || echo -lelf -lz)
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
-PAGER := failure image_check image_kind image_note image_open loader page \
-	pager prepare pt/pt pt/x86 recent resident service source symbols \
-	trace uffd window
-VMM := acpi acpi_dsdt alarm aml backtrace blob board boot_firmware boot_image \
-	boot_info boot_long boot_modules boot_multiboot boot_multiboot2 \
-	boot_place boot_plan boot_pvh boot_sections bus chips chips_pc \
-	chips_split cmos console core core_elf core_notes cpuid crash \
-	crash_hint events exit firmware fw_cfg gate i8042 insn ioapic machine \
-	memmap memory mptable multiboot2_header multiboot2_info \
-	multiboot_address multiboot_header multiboot_info options pci \
-	postmortem power pvh_info registers report stop uart vcpu view vm xen \
-	xen_exit
-UNIT := unit must elf_writer image_help boot_help test_image test_image_field \
-	test_image_file test_image_ram test_image_note test_loader test_page \
-	test_window test_pager test_trace test_pt test_pt_scan test_bus \
-	test_uart test_ioapic test_cmos test_i8042 test_power test_board \
-	test_console test_cpuid test_memmap test_multiboot test_multiboot2 \
-	test_options test_gate test_memory test_boot test_boot_protocols \
-	test_stop test_insn test_aml test_firmware test_fw_cfg test_xen \
-	test_symbols test_recent test_resident symbol_help postmortem_help \
-	test_view test_crash test_core
-KVM_TESTS := kvm must test_vm test_race
-E2E := e2e must run elf_writer test_cli test_guests test_failures \
-	test_terminal test_kernels test_hostile test_crashes test_with_kvm
+PAGER := $(patsubst pager/%.c,%,$(wildcard pager/*.c pager/*/*.c))
+VMM := $(filter-out main,$(patsubst vmm/%.c,%,$(wildcard vmm/*.c vmm/*/*.c)))
+UNIT := must elf_writer $(patsubst tests/%.c,%,$(wildcard tests/unit/*.c))
+KVM_TESTS := must $(patsubst tests/%.c,%,$(wildcard tests/kvm/*.c))
+E2E := must elf_writer $(patsubst tests/%.c,%,$(wildcard tests/e2e/*.c))
 
 PAGER_OBJS := $(PAGER:%=$(BUILD)/obj/pager/%.o)
 VMM_OBJS := $(VMM:%=$(BUILD)/obj/vmm/%.o)
@@ -331,10 +312,10 @@ FUZZ_CC ?= clang
 FUZZERS := fuzz_image fuzz_multiboot fuzz_multiboot2
 FUZZ_SOURCES_fuzz_image := pager/image_open.c pager/image_check.c pager/image_kind.c \
 	pager/image_note.c pager/source.c pager/symbols.c
-FUZZ_SOURCES_fuzz_multiboot := vmm/multiboot_header.c vmm/multiboot_address.c
-FUZZ_SOURCES_fuzz_multiboot2 := vmm/multiboot2_header.c vmm/multiboot_address.c
+FUZZ_SOURCES_fuzz_multiboot := vmm/boot/multiboot_header.c vmm/boot/multiboot_address.c
+FUZZ_SOURCES_fuzz_multiboot2 := vmm/boot/multiboot2_header.c vmm/boot/multiboot_address.c
 
-$(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/%.c FORCE
+$(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) -std=gnu11 -g -O1 -I. -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined -o $@ $< \

@@ -10,7 +10,7 @@ fail=0
 edges=$(mktemp)
 trap 'rm -f "$edges"' EXIT
 
-for file in vmm/*.[ch] pager/*.[ch] pager/pt/*.[ch]; do
+for file in vmm/*.[ch] vmm/*/*.[ch] pager/*.[ch] pager/pt/*.[ch]; do
 	module=${file%.[ch]}
 	sed -nE 's/^#include "([^"]+)".*/\1/p' "$file" | while read -r header; do
 		other=${header%.h}
@@ -28,13 +28,13 @@ if grep -nE '^#include (<linux/kvm|"vmm/|"guest/)' pager/*.[ch] pager/pt/*.[ch];
 	echo "the pager knows neither KVM nor the VMM" >&2
 	fail=1
 fi
-if grep -lE '^#include <linux/kvm' vmm/*.[ch] |
-	grep -vE '^vmm/(vm|vcpu|exit|xen_exit|cpuid|registers|chips|chips_pc|chips_split)\.[ch]$'; then
+if grep -lE '^#include <linux/kvm' vmm/*.[ch] vmm/*/*.[ch] |
+	grep -vE '^vmm/(vm|vcpu|exit|xen_exit|cpuid|crash/registers|chips|chips_pc|chips_split)\.[ch]$'; then
 	echo "KVM's headers are for vm, vcpu, exit, xen_exit, cpuid, registers and the chips" >&2
 	fail=1
 fi
 
-for header in vmm/*.h pager/*.h pager/pt/*.h guest/abi.h; do
+for header in vmm/*.h vmm/*/*.h pager/*.h pager/pt/*.h guest/abi.h; do
 	if ! ${CC:-gcc} -std=gnu11 -fsyntax-only -I. -x c "$header" 2>/dev/null; then
 		echo "$header does not compile alone" >&2
 		fail=1

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each test file gives one suite; tests/unit.c, tests/kvm.c and tests/e2e.c run
+ * Each test file gives one suite; tests/unit/unit.c, tests/kvm/kvm.c and tests/e2e/e2e.c run
  * a list of them.
  */
 #pragma once
@@ -46,6 +46,6 @@ Suite *firmware_suite(void);
 Suite *fw_cfg_suite(void);
 Suite *xen_suite(void);
 
-/* With KVM, in the test process (tests/kvm.h). */
+/* With KVM, in the test process (tests/kvm/kvm.h). */
 Suite *vm_suite(void);
 Suite *race_suite(void);

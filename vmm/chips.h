@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "vmm/bus.h"
-#include "vmm/ioapic.h"
+#include "vmm/devices/bus.h"
+#include "vmm/devices/ioapic.h"
 #include "vmm/machine.h"
 #include "vmm/stop.h"
 

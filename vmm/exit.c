@@ -14,7 +14,7 @@
 #include "vmm/insn.h"
 #include "vmm/status.h"
 #include "vmm/timeline.h"
-#include "vmm/view.h"
+#include "vmm/crash/view.h"
 #include "vmm/x86.h"
 
 static const char *const names[EXIT_REASONS] = {

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "pager/pager.h"
-#include "vmm/bus.h"
-#include "vmm/ioapic.h"
+#include "vmm/devices/bus.h"
+#include "vmm/devices/ioapic.h"
 #include "vmm/memory.h"
 #include "vmm/stop.h"
 #include "vmm/xen_exit.h"

@@ -13,7 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "vmm/memmap.h"
+#include "vmm/boot/memmap.h"
 
 #define CHUNK_MIN     (UINT64_C(256) << 20)
 #define COVER_START   (UINT64_C(1) << 30)

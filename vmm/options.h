@@ -10,7 +10,7 @@
 
 #include "pager/gpa.h"
 #include "pager/pager.h"
-#include "vmm/boot.h"
+#include "vmm/boot/boot.h"
 #include "vmm/machine.h"
 
 enum stats_form {

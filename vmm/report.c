@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <stdbool.h>
 
-#include "vmm/boot.h"
+#include "vmm/boot/boot.h"
 #include "vmm/exit.h"
 
 static const char *const phase_names[] = {

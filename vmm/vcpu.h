@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 #include "pager/trace.h"
-#include "vmm/boot.h"
+#include "vmm/boot/boot.h"
 #include "vmm/exit.h"
 #include "vmm/gate.h"
 #include "vmm/timeline.h"

@@ -21,8 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "vmm/board.h"
-#include "vmm/bus.h"
+#include "vmm/devices/board.h"
+#include "vmm/devices/bus.h"
 #include "vmm/chips.h"
 #include "vmm/cpuid.h"
 #include "vmm/gate.h"

@@ -14,12 +14,12 @@
 
 #include "pager/pager.h"
 #include "pager/trace.h"
-#include "vmm/boot.h"
+#include "vmm/boot/boot.h"
 #include "vmm/console.h"
 #include "vmm/exit.h"
 #include "vmm/machine.h"
 #include "vmm/memory.h"
-#include "vmm/registers.h"
+#include "vmm/crash/registers.h"
 #include "vmm/stop.h"
 #include "vmm/timeline.h"
 

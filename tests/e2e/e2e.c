@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end-to-end tests: the built program, from outside. argv[1] is the build
+ * folder; the current folder is the source tree's.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/must.h"
+#include "tests/e2e/run.h"
+
+int main(int argc, char *argv[])
+{
+	SRunner *runner;
+	int failed;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: %s BUILD_DIR\n", argv[0]);
+		return 2;
+	}
+	must_set_build(argv[1]);
+	runner = srunner_create(cli_suite());
+	srunner_add_suite(runner, guests_suite());
+	srunner_add_suite(runner, failures_suite());
+	srunner_add_suite(runner, hostile_suite());
+	srunner_add_suite(runner, crashes_suite());
+	srunner_add_suite(runner, terminal_suite());
+	srunner_add_suite(runner, kernels_suite());
+	srunner_add_suite(runner, with_kvm_suite());
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

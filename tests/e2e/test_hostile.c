@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A guest that means harm (guest/hostile) and comes to the end of its rounds:
+ * the VMM must see it through and report its status, with nothing to say for
+ * itself. Seeds are fixed, so that a failure can be repeated by the command line
+ * that a failed test shows.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/must.h"
+#include "tests/e2e/run.h"
+
+#define NR(array) ((int)(sizeof(array) / sizeof(*(array))))
+#define SEEDS	  2
+#define WILD	  8
+
+static const char *const pagers[] = {"uffd", "map", "eager"};
+static const char *const shapes[][3] = {
+	{"-c1", "-m128M", "--machine=pc"},
+	{"-c2", "-m3G", "--machine=pc"},
+	{"-c1", "-m3G", "--machine=minimal"},
+	{"-c4", "-m128M", "--machine=minimal"},
+};
+static const char *const machines[] = {"pc", "minimal"};
+
+/* How often the text is there. NULs in between are the guest's, too. */
+static int count(const struct run_text *text, const char *what)
+{
+	size_t len = strlen(what);
+	int n = 0;
+
+	for (size_t i = 0; i + len <= text->len; i++)
+		n += !memcmp(text->bytes + i, what, len);
+	return n;
+}
+
+/* String instructions gave each line to the serial port once, in order. */
+static void is_alive(struct run *run)
+{
+	run_is(run, 0);
+	run_err_is(run, "");
+	ck_assert_int_eq(
+		count(&run->out, "\nupwards: each byte once, in order\n"), 1);
+	ck_assert_int_eq(
+		count(&run->out, "\ndownwards: each byte once, in order\n"), 1);
+	ck_assert_int_eq(count(&run->out, "\nhostile: alive after "), 1);
+}
+
+/* Loops over shapes, inside over pagers, inside over seeds. What comes in on
+ * the serial port raises interrupts wherever the guest sends them. */
+START_TEST(hostile_guest_lives_to_its_end)
+{
+	int seed = 1 + _i, i = _i / SEEDS;
+	const char *const *shape = shapes[i / NR(pagers)];
+	struct run run = {.input = RUN_PIPE};
+	char cmdline[64], input[1000];
+
+	snprintf(cmdline, sizeof(cmdline), "seed=%d rounds=60", seed);
+	for (size_t n = 0; n < sizeof(input); n++)
+		input[n] = (char)n;
+	RUN_START(&run, must_built("guest/hostile.elf"), "--pager",
+		  pagers[i % NR(pagers)], shape[0], shape[1], shape[2],
+		  "--timeout", "50", "-a", cmdline);
+	run_write(&run, input, sizeof(input));
+	run_end(&run);
+	is_alive(&run);
+	run_free(&run);
+}
+END_TEST
+
+/* 65,536 ports take minutes in a machine that is emulated as well; and once will
+ * do. */
+START_TEST(every_port_can_be_accessed_in_every_form)
+{
+	struct run *run = VMM(must_built("guest/hostile.elf"), "-c2",
+			      "--timeout", "58", "-a",
+			      _i || getenv("WITH_KVM") ? "sweep=64 rounds=0"
+						       : "sweep=1 rounds=0",
+			      "--machine", machines[_i]);
+
+	is_alive(run);
+}
+END_TEST
+
+/* May crash, or never end; the VMM must say which, and go. */
+START_TEST(wild_guest_harms_itself_alone)
+{
+	char cmdline[64];
+	struct run *run;
+
+	snprintf(cmdline, sizeof(cmdline), "wild seed=%d rounds=60", 1 + _i);
+	run = VMM(must_built("guest/hostile.elf"), _i % 2 ? "-c2" : "-c1",
+		  "--machine", machines[_i / 2 % 2], "--timeout", "3", "-a",
+		  cmdline, "--pager", pagers[_i % NR(pagers)]);
+	if (run->status > 120)
+		run_is(run, 124);
+	ck_assert_int_eq(count(&run->err, "ERROR: "), 0); /* a sanitizer's */
+	ck_assert_int_eq(count(&run->err, "runtime error"), 0);
+}
+END_TEST
+
+/* What a guest may end its VM by, and what must not. */
+static const struct {
+	const char *name;
+	int status[NR(machines)];
+} endings[] = {
+	{"exit", {7, 7}},	{"sleep", {0, 0}}, {"reset", {0, 0}},
+	{"fast-reset", {0, 1}}, {"i8042", {0, 1}}, {"i8042-output", {0, 1}},
+};
+
+START_TEST(guest_ends_by_the_ports_of_its_machine)
+{
+	int machine = _i % NR(machines), ending = _i / NR(machines);
+	char cmdline[64];
+	struct run *run;
+
+	snprintf(cmdline, sizeof(cmdline), "rounds=1 exit=7 end=%s",
+		 endings[ending].name);
+	run = VMM(must_built("guest/hostile.elf"), "--machine",
+		  machines[machine], "-a", cmdline);
+	run_is(run, endings[ending].status[machine]);
+	ck_assert_int_eq(count(&run->out, "\nhostile: that was no end"),
+			 run->status == 1);
+}
+END_TEST
+
+static void fill_hostile(TCase *tcase)
+{
+	tcase_set_timeout(tcase, 120);
+	tcase_add_loop_test(tcase, hostile_guest_lives_to_its_end, 0,
+			    NR(shapes) * NR(pagers) * SEEDS);
+	tcase_add_loop_test(tcase, every_port_can_be_accessed_in_every_form, 0,
+			    NR(machines));
+	tcase_add_loop_test(tcase, wild_guest_harms_itself_alone, 0, WILD);
+	tcase_add_loop_test(tcase, guest_ends_by_the_ports_of_its_machine, 0,
+			    NR(endings) * NR(machines));
+}
+
+Suite *hostile_suite(void)
+{
+	Suite *suite = suite_create("hostile");
+
+	must_add(suite, "hostile", MUST_KVM | MUST_UFFD, fill_hostile);
+	return suite;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The image's part in a plan: its head, in which protocols look for their mark;
+ * the "a.out kludge", by which a header replaces its segments; its place.
+ */
+#include "vmm/boot/boot_plan.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A segment larger than this that is neither writable nor executable is data
+ * that need not be reachable before the guest reads it. */
+#define LARGE_DATA (UINT64_C(256) << 20)
+
+int boot_image_head(const struct boot_plan *plan, uint8_t *head, size_t room,
+		    size_t *len, struct image_error *err)
+{
+	ssize_t n = pread(plan->image->fd, head, room, 0);
+	int rc = n < 0 ? -errno : 0;
+
+	if (rc)
+		return boot_error(err, rc, "%s: cannot read its head: %s",
+				  plan->image->path, strerror(-rc));
+	*len = (size_t)n;
+	return 0;
+}
+
+int boot_image_by_address(struct image *image,
+			  const struct multiboot_address *a, uint32_t offset,
+			  const char *fields, struct image_error *err)
+{
+	uint64_t start = offset - (a->header_addr - a->load_addr);
+	uint64_t in_file = image->size - start;
+	uint64_t filesz =
+		a->load_end_addr ? a->load_end_addr - a->load_addr : in_file;
+	uint64_t memsz =
+		a->bss_end_addr ? a->bss_end_addr - a->load_addr : filesz;
+
+	if (filesz > in_file)
+		return boot_error(
+			err, -ENOEXEC,
+			"%s: %s: load_end_addr "
+			"0x%x asks for 0x%llx bytes at offset 0x%llx, "
+			"the file has 0x%llx there",
+			image->path, fields, a->load_end_addr,
+			(unsigned long long)filesz, (unsigned long long)start,
+			(unsigned long long)in_file);
+	image->segments[0] = (struct image_segment){
+		.index = 0,
+		.flags = PF_R | PF_W | PF_X,
+		.offset = start,
+		.vaddr = a->load_addr,
+		.paddr = a->load_addr,
+		.filesz = filesz,
+		.memsz = memsz > filesz ? memsz : filesz,
+	};
+	image->nr_segments = 1;
+	return 0;
+}
+
+int boot_image_take(struct boot_plan *plan, struct image_error *err)
+{
+	const struct gpa_range hole = {
+		MEMMAP_HOLE_START,
+		MEMMAP_HOLE_END - MEMMAP_HOLE_START,
+	};
+	struct image *image = plan->image;
+	int rc = image_check_ram(image, plan->ram, plan->nr_ram, hole, err);
+
+	if (rc)
+		return rc;
+	plan->image_source = source_file(image->path, image->fd);
+	for (size_t i = 0; !rc && i < image->nr_segments; i++) {
+		const struct image_segment *s = &image->segments[i];
+
+		rc = boot_plan_take(plan, s->paddr, s->memsz,
+				    s->flags & (PF_W | PF_X) ||
+					    s->memsz <= LARGE_DATA);
+		if (!rc && s->filesz)
+			rc = boot_plan_extent(plan, s->paddr, s->filesz,
+					      &plan->image_source, s->offset);
+	}
+	return rc;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The devices by their plug-and-play ids, with ports and interrupts.
+ *
+ * Left out: a PCI root, because the machine has no PCI; processor devices,
+ * because the MADT says all there is to say of processors that stay.
+ */
+#include "vmm/firmware/acpi_dsdt.h"
+
+#include "vmm/firmware/aml.h"
+
+#define IRQ_NONE -1
+
+struct dsdt_ports {
+	uint16_t base;
+	uint8_t len;
+};
+
+struct dsdt_device {
+	const char *name, *id;
+	struct dsdt_ports ports[3];
+	int irq;
+};
+
+static const struct dsdt_device pc_devices[] = {
+	{"PIC", "PNP0000", {{0x20, 2}, {0xa0, 2}, {0x4d0, 2}}, 2},
+	{"TIMR", "PNP0100", {{0x40, 4}}, 0},
+	{"KBD", "PNP0303", {{0x60, 1}, {0x64, 1}}, 1},
+	{"SPKR", "PNP0800", {{0x61, 1}}, IRQ_NONE},
+	{"RTC", "PNP0B00", {{0x70, 2}}, 8},
+};
+
+/* \_S5 (7.4.2.5): the values for SLP_TYP of PM1a and of PM1b. */
+static void put_sleep(struct blob *aml)
+{
+	static const uint64_t values[] = {MACHINE_SLEEP_TYPE_S5,
+					  MACHINE_SLEEP_TYPE_S5, 0, 0};
+
+	aml_name_package(aml, "_S5", values, 4);
+}
+
+static void put_pc_device(struct blob *aml, const struct dsdt_device *device)
+{
+	size_t start = aml_device(aml, device->name), resources;
+
+	aml_name_eisa_id(aml, "_HID", device->id);
+	resources = aml_resources(aml, "_CRS");
+	for (unsigned i = 0; i < 3 && device->ports[i].len; i++)
+		aml_io(aml, device->ports[i].base, device->ports[i].len);
+	if (device->irq != IRQ_NONE)
+		aml_irq(aml, (unsigned)device->irq);
+	aml_end_resources(aml, resources);
+	aml_end(aml, start);
+}
+
+/* Hardware-reduced ACPI knows no ISA interrupts (4.1), only global ones. */
+static void put_serial_port(struct blob *aml, enum machine machine)
+{
+	size_t start = aml_device(aml, "COM1"), resources;
+
+	aml_name_eisa_id(aml, "_HID", "PNP0501");
+	aml_name_integer(aml, "_UID", 1);
+	resources = aml_resources(aml, "_CRS");
+	aml_io(aml, ABI_PORT_COM1, 8);
+	if (machine == MACHINE_PC)
+		aml_irq(aml, ABI_COM1_IRQ);
+	else
+		aml_interrupt(aml, ABI_COM1_IRQ, false);
+	aml_end_resources(aml, resources);
+	aml_end(aml, start);
+}
+
+void acpi_dsdt_put(struct blob *aml, enum machine machine)
+{
+	size_t nr = sizeof(pc_devices) / sizeof(*pc_devices);
+	size_t scope;
+
+	put_sleep(aml);
+	scope = aml_scope(aml, "_SB");
+	put_serial_port(aml, machine);
+	for (size_t i = 0; machine == MACHINE_PC && i < nr; i++)
+		put_pc_device(aml, &pc_devices[i]);
+	aml_end(aml, scope);
+}

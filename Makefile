@@ -64,7 +64,7 @@ UNIT := unit must elf_writer image_help boot_help test_image test_image_field \
 	test_firmware test_fw_cfg test_xen
 KVM_TESTS := kvm must test_vm test_race
 E2E := e2e must run elf_writer test_cli test_guests test_failures \
-	test_terminal test_kernels test_hostile test_with_kvm
+	test_terminal test_kernels test_vmlinux test_hostile test_with_kvm
 
 PAGER_OBJS := $(PAGER:%=$(BUILD)/obj/pager/%.o)
 VMM_OBJS := $(VMM:%=$(BUILD)/obj/vmm/%.o)
@@ -157,7 +157,7 @@ GUEST_KERNEL := $(GO)/kernel/main.o $(GO)/kernel/verify.o
 
 GUEST_ELFS := $(BUILD)/guest.elf $(GUEST_PROGRAMS:%=$(GB)/%.elf)
 
-guests: $(GUEST_ELFS) ## build the guest programs
+guests: $(GUEST_ELFS) $(BUILD)/init ## build the guest programs
 bench-guests: $(BUILD)/bench/touch256.elf ## build the 256 MiB guest
 
 # $(1): extra flags. The linker script is a prerequisite; -T takes it.
@@ -249,6 +249,9 @@ $(GB)/mb1-address.elf: $(GO)/mb1-address.elf64
 		--change-section-lma '.text+0x1000000' \
 		--change-section-lma '.data+0x1000000' \
 		--change-section-lma '.bss+0x1000000' $< $@
+$(BUILD)/init: rootfs/init.S $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) -m64 -nostdlib -static -o $@ $<
 $(BUILD)/guest.elf: $(GUEST_KERNEL) $(GO)/pattern-kernel.o \
 		$(GUEST_START_HIGH) guest/kernel/kernel.ld
 	$(call guest_ld,-Wl$(comma)-z$(comma)max-page-size=8)
@@ -276,6 +279,7 @@ LACKS := $(strip \
 	$(shell test -r /dev/kvm -a -w /dev/kvm || echo kvm) \
 	$(shell test "$$(id -u)" = 0 || echo root) \
 	$(shell command -v iasl >/dev/null || echo iasl) \
+	$(shell test ! -d /sys/module/kvm_pvm || echo whole) \
 	$(shell test "$$(id -u)" = 0 -o -w /dev/userfaultfd -o \
 		"$$(cat /proc/sys/vm/unprivileged_userfaultfd 2>&1)" = 1 || echo uffd))
 export FAULTLINE_MAY_SKIP ?= $(LACKS)
@@ -283,7 +287,7 @@ export FAULTLINE_MAY_SKIP ?= $(LACKS)
 # Who lacks KVM gets an emulated machine that has it, and root besides; but no
 # network, and not another such machine inside.
 EMULATE := $(if $(filter kvm,$(LACKS)),scripts/with-kvm)
-EMULATED_SKIPS = FAULTLINE_MAY_SKIP='nested $(filter-out kvm root uffd,$(FAULTLINE_MAY_SKIP))'
+EMULATED_SKIPS = FAULTLINE_MAY_SKIP='nested $(filter-out kvm root uffd whole,$(FAULTLINE_MAY_SKIP))'
 LACKS_ALL_THE_SAME := $(filter-out kvm,$(LACKS))
 
 check: lacks check-unit check-kvm check-e2e ## all tests

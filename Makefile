@@ -145,7 +145,7 @@ GUEST_KERNEL := $(GO)/kernel/main.o $(GO)/kernel/verify.o
 
 GUEST_ELFS := $(BUILD)/guest.elf $(GUEST_PROGRAMS:%=$(GB)/%.elf)
 
-guests: $(GUEST_ELFS) ## build the guest programs
+guests: $(GUEST_ELFS) $(BUILD)/init ## build the guest programs
 bench-guests: $(BUILD)/bench/touch256.elf ## build the 256 MiB guest
 
 # $(1): extra flags. The linker script is a prerequisite; -T takes it.
@@ -241,6 +241,9 @@ $(GB)/mb1-address.elf: $(GO)/mb1-address.elf64
 		--change-section-lma '.text+0x1000000' \
 		--change-section-lma '.data+0x1000000' \
 		--change-section-lma '.bss+0x1000000' $< $@
+$(BUILD)/init: rootfs/init.S $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) -m64 -nostdlib -static -o $@ $<
 $(BUILD)/guest.elf: $(GUEST_KERNEL) $(GO)/pattern-kernel.o \
 		$(GUEST_START_HIGH) guest/kernel/kernel.ld
 	$(call guest_ld,-Wl$(comma)-z$(comma)max-page-size=8)
@@ -269,6 +272,7 @@ LACKS := $(strip \
 	$(shell test "$$(id -u)" = 0 || echo root) \
 	$(shell command -v iasl >/dev/null || echo iasl) \
 	$(shell command -v gdb >/dev/null || echo gdb) \
+	$(shell test ! -d /sys/module/kvm_pvm || echo whole) \
 	$(shell test "$$(id -u)" = 0 -o -w /dev/userfaultfd -o \
 		"$$(cat /proc/sys/vm/unprivileged_userfaultfd 2>&1)" = 1 || echo uffd))
 export FAULTLINE_MAY_SKIP ?= $(LACKS)
@@ -276,7 +280,7 @@ export FAULTLINE_MAY_SKIP ?= $(LACKS)
 # Who lacks KVM gets an emulated machine that has it, and root besides; but no
 # network, and not another such machine inside.
 EMULATE := $(if $(filter kvm,$(LACKS)),scripts/with-kvm)
-EMULATED_SKIPS = FAULTLINE_MAY_SKIP='$(filter-out kvm root uffd,$(FAULTLINE_MAY_SKIP))'
+EMULATED_SKIPS = FAULTLINE_MAY_SKIP='$(filter-out kvm root uffd whole,$(FAULTLINE_MAY_SKIP))'
 LACKS_ALL_THE_SAME := $(filter-out kvm,$(LACKS))
 
 check: lacks check-unit check-kvm check-e2e ## all tests

@@ -1,17 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# kernels.sh DIR: puts third-party multiboot2 kernels into DIR for the
-# end-to-end tests: tboot.elf, xen.elf, and VERSIONS with a line "file package
-# version" for each. They come out of Debian packages (scripts/package.sh).
-# docs/kernels.md says what they are. Does nothing when all three files are there.
+# kernels.sh DIR: puts third-party kernels into DIR for the end-to-end tests, and
+# VERSIONS with a line "file package version" for each. They come out of Debian
+# packages (scripts/package.sh). docs/kernels.md says what they are. Does nothing
+# for files that are there.
 set -eu
 
-# file, package, path in the package
+# file, package, path in the package. A .gz is unpacked, and of a .elf whose
+# path is a vmlinuz the ELF kernel is taken out.
 kernels='tboot.elf tboot boot/tboot.gz
-xen.elf xen-hypervisor-4.17-amd64 boot/xen-4.17-amd64.gz'
+xen.elf xen-hypervisor-4.17-amd64 boot/xen-4.17-amd64.gz
+gnumach.elf gnumach-image-1.8-486 boot/gnumach-1.8-486.gz
+grub-pvh.elf grub-xen-host usr/lib/grub-xen/grub-i386-xen_pvh.bin
+u-boot-32.elf u-boot-qemu usr/lib/u-boot/qemu-x86/uboot.elf
+memtest.bin memtest86+ boot/memtest86+x64.bin
+vmlinuz linux-image-cloud-amd64 boot/vmlinuz-*
+linux.elf linux-image-cloud-amd64 boot/vmlinuz-*'
 
-package_sh=$(dirname "$0")/package.sh
+scripts=$(dirname "$0")
 
 die() {
 	echo "kernels: $*" >&2
@@ -27,12 +34,6 @@ case $1 in
 *) dir=./$1 ;;
 esac
 
-# VERSIONS is moved into place last: with it, the others are complete.
-if [ -s "$dir/VERSIONS" ] && [ -s "$dir/tboot.elf" ] && [ -s "$dir/xen.elf" ]
-then
-	exit 0
-fi
-
 command -v gunzip >/dev/null ||
 	die 'gunzip is missing; the kernels are compressed'
 
@@ -45,19 +46,62 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# VERSIONS gets a file's line after the file.
+have() { # file
+	[ -s "$dir/$1" ] && grep -q "^$1 " "$dir/VERSIONS" 2>/dev/null
+}
+
+# The kernel of the day's package has a name that changes; another depends on
+# it.
+real() { # package
+	case $1 in
+	linux-image-*)
+		apt-cache depends "$1" 2>/dev/null |
+			sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\).*/\1/p'
+		;;
+	*) echo "$1" ;;
+	esac
+}
+
+unpack() { # package: into $tmp/package
+	[ ! -d "$tmp/$1" ] || return 0
+	package=$(real "$1")
+	if [ -z "$package" ] && [ "$(id -u)" -eq 0 ]; then
+		apt-get update -q >&2 || die 'apt-get update failed: offline?'
+		package=$(real "$1")
+	fi
+	[ -n "$package" ] || die "apt does not know the package $1: run" \
+		"'apt-get update' as root, and see that the sources name" \
+		"Debian 12 (bookworm)"
+	"$scripts/package.sh" "$package" "$tmp/$1" >"$tmp/version" ||
+		die "no $1"
+	mv "$tmp/version" "$tmp/$1/VERSION"
+}
+
 fetch() { # file package path
-	version=$("$package_sh" "$2" "$tmp/$2") || die "no $1"
-	gunzip -c "$tmp/$2/$3" >"$tmp/$1" || die "$2 has no usable $3"
-	[ "$(dd if="$tmp/$1" bs=1 skip=1 count=3 2>/dev/null)" = ELF ] ||
-		die "$3 of $2 is not an ELF file"
-	echo "$1 $2 $version" >>"$tmp/VERSIONS"
+	unpack "$2"
+	# shellcheck disable=SC2086
+	set -- "$1" "$2" "$tmp/$2/"$3
+	[ -s "$3" ] || die "$2 has no ${3#"$tmp/$2/"}"
+	case $1:$3 in
+	*:*.gz) gunzip -c "$3" >"$tmp/$1" || die "$3: not to be unpacked" ;;
+	*.elf:*/vmlinuz-*) "$scripts/vmlinux" "$3" "$tmp/$1" || exit 1 ;;
+	*) cp "$3" "$tmp/$1" ;;
+	esac
+	case $1:$(dd if="$tmp/$1" bs=1 skip=1 count=3 2>/dev/null) in
+	*.elf:ELF) ;;
+	*.elf:*) die "$3 of $2 is not an ELF file" ;;
+	esac
+	mv -f "$tmp/$1" "$dir"
+	if [ -f "$dir/VERSIONS" ]; then
+		sed "/^$1 /d" "$dir/VERSIONS" >"$tmp/VERSIONS"
+	fi
+	echo "$1 $2 $(cat "$tmp/$2/VERSION")" >>"$tmp/VERSIONS"
+	mv -f "$tmp/VERSIONS" "$dir"
 }
 
 while read -r file package path; do
-	fetch "$file" "$package" "$path" </dev/null
+	have "$file" || fetch "$file" "$package" "$path" </dev/null
 done <<EOF
 $kernels
 EOF
-
-mv -f "$tmp/tboot.elf" "$tmp/xen.elf" "$dir"
-mv -f "$tmp/VERSIONS" "$dir"

@@ -95,6 +95,13 @@ static bool have_root(void)
 	return geteuid() == 0;
 }
 
+/* Linux kernels do not come far on one that emulates each instruction of a
+ * guest's kernel, and 32-bit paging is not to be had there. */
+static bool have_whole(void)
+{
+	return access("/sys/module/kvm_pvm", F_OK) != 0;
+}
+
 static const struct {
 	unsigned bit;
 	bool (*have)(void);
@@ -102,6 +109,9 @@ static const struct {
 } facilities[] = {
 	{MUST_KVM, have_kvm, "kvm", "/dev/kvm cannot be opened"},
 	{MUST_UFFD, have_uffd, "uffd", "no userfaultfd for this user"},
+	{MUST_WHOLE, have_whole, "whole",
+	 "KVM is kvm_pvm, which emulates guest kernels; "
+	 "try scripts/with-kvm --nested"},
 	{MUST_ROOT, have_root, "root", "only root can prepare this"},
 };
 

@@ -18,9 +18,10 @@
 
 /* Facilities, for must_add. Their names in FAULTLINE_MAY_SKIP: */
 enum {
-	MUST_KVM = 1,  /* "kvm": /dev/kvm opens */
-	MUST_UFFD = 2, /* "uffd": a userfaultfd that serves KVM can be made */
-	MUST_ROOT = 4, /* "root": mount namespaces, changing user */
+	MUST_KVM = 1,	/* "kvm": /dev/kvm opens */
+	MUST_UFFD = 2,	/* "uffd": a userfaultfd that serves KVM can be made */
+	MUST_WHOLE = 8, /* "whole": a KVM that runs kernels on the processor */
+	MUST_ROOT = 4,	/* "root": mount namespaces, changing user */
 };
 
 /*

@@ -55,9 +55,12 @@ static uint32_t bearable(struct hostile *h, uint32_t value)
 	if (h->wild && hostile_random(h) % 8 == 0)
 		return value;
 	if (mode == MODE_SMI || mode == MODE_INIT)
-		value ^= MODE_NMI; /* reserved, fixed with lowest priority */
+		value ^= MODE_NMI; /* start-up, lowest priority: no harm */
 	if ((value & 0xff) < VECTOR_TIMER)
 		value |= 0x80;
+	/* Nobody ends that one, and it would keep the timer's out. */
+	if ((value & 0xff) == VECTOR_SPURIOUS)
+		value ^= 0x80;
 	return value;
 }
 
@@ -129,9 +132,9 @@ void chips_ioapic(struct hostile *h)
 		/* Destination: often somebody who is there. */
 		if (reg & 1 && r & 0x400)
 			value = (value & 3) << 24;
-		if (!(reg & 1))
-			value = bearable(h, value);
-		ioapic_write(reg, value);
+		/* The upper half, too: another processor may select in
+		 * between. */
+		ioapic_write(reg, bearable(h, value));
 		if (r & 0x800)
 			ioapic_register(IOAPIC_EOI, value & 0xff);
 	}

@@ -73,9 +73,7 @@ static uint64_t pick_gpa(struct hostile *h)
 		0xbffda000,
 		0xc0000000,
 		0xd0000000,
-		ABI_IOAPIC_BASE,
-		ABI_IOAPIC_BASE + 0x10,
-		ABI_IOAPIC_BASE + 0x40,
+		ABI_IOAPIC_BASE - 16,
 		ABI_IOAPIC_BASE + PAGE,
 		0xfed00000,
 		0xfed40000,
@@ -103,7 +101,6 @@ static uint64_t pick_gpa(struct hostile *h)
 	/* Not inside the local APIC: chips_lapic knows what is bearable. */
 	if (!h->wild && gpa - ABI_LAPIC_BASE < PAGE - 8)
 		gpa = ABI_LAPIC_BASE - 4;
-	/* Nor a local APIC's message. */
 	return gpa & ((1ul << 52) - 1);
 }
 
@@ -241,9 +238,12 @@ void mmio_hammer(struct hostile *h)
 	unsigned i;
 
 	for (i = 0; i < 24; i++) {
-		char *p = window_to(h, pick_gpa(h));
+		uint64_t gpa = pick_gpa(h);
+		char *p = window_to(h, gpa);
 
-		if (hostile_random(h) & 3)
+		/* A string could reach the I/O APIC's registers. */
+		if (hostile_random(h) & 3 ||
+		    (!h->wild && gpa - (ABI_IOAPIC_BASE - 128) < 256))
 			operate(h, p);
 		else
 			string(h, p);
@@ -254,11 +254,13 @@ void mmio_hammer(struct hostile *h)
 static void sweep_page(struct hostile *h, uint64_t gpa, bool write)
 {
 	char *base = window_to(h, gpa);
-	uint64_t v = hostile_random(h);
 	unsigned i;
 
 	for (i = 0; i < PAGE; i++) {
 		volatile char *p = base + i;
+		/* Selects no redirection entry: chips_ioapic knows what is
+		 * bearable there. */
+		uint64_t v = hostile_random(h) | 0x80;
 
 		if (write) {
 			TRY("movb %b0, %1", : "+r"(v), "+m"(*p));

@@ -282,7 +282,8 @@ static void step(struct run *run)
 	if (run->output != RUN_UNREAD)
 		take(&run->out, &run->out_fd);
 	take(&run->err, &run->err_fd);
-	if (must_seconds() - run->started > RUN_LIMIT * must_patience())
+	if (must_seconds() - run->started >
+	    (run->limit ? run->limit : RUN_LIMIT) * must_patience())
 		give_up(run, "not at its end");
 }
 

@@ -51,6 +51,7 @@ struct run {
 	enum run_output output;
 	enum run_terminal terminal;
 	void (*before_exec)(void); /* in the child */
+	int limit;		   /* seconds; 0: RUN_LIMIT */
 
 	/* What came, so far: */
 	struct run_text out, err;
@@ -123,6 +124,7 @@ Suite *guests_suite(void);
 Suite *failures_suite(void);
 Suite *hostile_suite(void);
 Suite *crashes_suite(void);
+Suite *vmlinux_suite(void);
 Suite *terminal_suite(void);
 Suite *kernels_suite(void);
 Suite *with_kvm_suite(void);

@@ -35,6 +35,15 @@
 
 extern const uint64_t fixups_start[][2], fixups_end[][2];
 
+/* `sti` takes effect after `hlt` has begun, so that no wake is lost; unless an
+ * NMI comes between the two, which on_trap sees. */
+void chips_wait(void);
+extern const char chips_hlt[], chips_awake[];
+__asm__(".text\n"
+	"chips_wait:\n\tsti\n"
+	"chips_hlt:\n\thlt\n"
+	"chips_awake:\n\tcli\n\tret\n");
+
 static void ioapic_register(unsigned offset, uint32_t value)
 {
 	*(volatile uint32_t *)((uint64_t)ABI_IOAPIC_BASE + offset) = value;
@@ -93,6 +102,8 @@ static bool on_trap(struct trap *trap)
 
 	if (trap->vector == VECTOR_NMI) {
 		hostile_count.interrupts++;
+		if (trap->rip == (uint64_t)chips_hlt)
+			trap->rip = (uint64_t)chips_awake;
 		return true;
 	}
 	/* An interrupt for whose vector there is no gate. */
@@ -288,9 +299,8 @@ void chips_idle(struct hostile *h)
 	(void)h;
 	chips_quiet_lapic();
 	lapic_write(LAPIC_TIMER_COUNT, TICKS);
-	/* `sti` takes effect after `hlt` has begun: no wake is lost. */
 	while (lapic_read(LAPIC_TIMER_LEFT))
-		__asm__ volatile("sti; hlt; cli" : : : "memory");
+		chips_wait();
 }
 
 void chips_quiet_lapic(void)

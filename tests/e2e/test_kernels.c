@@ -67,7 +67,6 @@ static const struct kernel {
 		 "noreboot"},
 		{"(XEN) Xen version 4.17", "(XEN) Bootloader: Faultline ",
 		 "(XEN) Command line: console=com1 com1=115200,8n1 ",
-		 "(XEN) Multiboot-e820 RAM map:",
 		 "(XEN) dom0 kernel not specified."},
 	},
 	{

@@ -288,9 +288,8 @@ void chips_idle(struct hostile *h)
 	(void)h;
 	chips_quiet_lapic();
 	lapic_write(LAPIC_TIMER_COUNT, TICKS);
-	/* `sti` takes effect after `hlt` has begun: no wake is lost. */
 	while (lapic_read(LAPIC_TIMER_LEFT))
-		__asm__ volatile("sti; hlt; cli" : : : "memory");
+		cpu_sleep();
 }
 
 void chips_quiet_lapic(void)

@@ -106,6 +106,31 @@ uint64_t user_run(unsigned index, unsigned nr_cpus, user_fn fn, void *arg)
 			  arg);
 }
 
+/*
+ * `sti` takes effect after `hlt` has begun: no wake is lost. Some emulators do
+ * not know that (QEMU's of a processor with SVM, when it enters a guest again):
+ * there, an interrupt in between goes on behind `hlt`.
+ */
+extern const char cpu_sleep_hlt[];
+
+__attribute__((noinline)) void cpu_sleep(void)
+{
+	__asm__ volatile("sti\n"
+			 "cpu_sleep_hlt:\n\t"
+			 "hlt\n\t"
+			 "cli"
+			 :
+			 :
+			 : "memory");
+}
+
+static void handle_irq(struct trap *trap)
+{
+	if (trap->rip == (uint64_t)cpu_sleep_hlt)
+		trap->rip++;
+	irq_handler(trap->vector);
+}
+
 /* Called by trap.S. Returns to the interrupted code, or not at all. */
 void trap_handle(struct trap *trap)
 {
@@ -114,7 +139,7 @@ void trap_handle(struct trap *trap)
 	if (trap->vector == VECTOR_SPURIOUS)
 		return;
 	if (trap->vector >= VECTOR_TIMER && irq_handler) {
-		irq_handler(trap->vector);
+		handle_irq(trap);
 		return;
 	}
 	if (trap->vector < VECTOR_TIMER && trap_hook && trap_hook(trap))

@@ -66,6 +66,10 @@ void cpu_init(unsigned index);
  * its index; returns what it returned. fn must be USER. */
 uint64_t user_run(unsigned index, unsigned cpus, user_fn fn, void *arg);
 
+/* Sleeps until an interrupt has been handled. Interrupts are off before it and
+ * after it, so none is lost between a look at a condition and this. */
+void cpu_sleep(void);
+
 /* Called for vectors from 32 up, interrupts off; acknowledges by itself. Set
  * before `sti`. */
 extern void (*irq_handler)(unsigned vector);

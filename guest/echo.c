@@ -60,7 +60,7 @@ int guest_main(uint32_t magic, const struct mb2_info *info)
 	print("echo: type, q ends\n");
 	vm_ready();
 	while (!done)
-		__asm__ volatile("sti; hlt; cli" : : : "memory");
+		cpu_sleep();
 	print("\necho: done\n");
 	return 0;
 }

@@ -186,11 +186,10 @@ static void count_when_woken(unsigned vector)
 	unsigned cpu = lapic_read(LAPIC_ID) >> 24;
 	volatile uint64_t *word = counting.word;
 
-	CHECK(vector == VECTOR_WAKE || vector == VECTOR_TIMER);
+	CHECK_EQ(vector, VECTOR_WAKE);
 	CHECK(cpu < CPUS_MAX);
 	lapic_write(LAPIC_EOI, 0);
-	/* A timer ends the naps of who has no work. */
-	if (vector != VECTOR_WAKE || last[cpu] == word)
+	if (last[cpu] == word)
 		return;
 	last[cpu] = word;
 	count(0, 0, &counting);

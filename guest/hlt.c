@@ -32,9 +32,8 @@ int guest_main(uint32_t magic, const struct mb2_info *info)
 	vm_ready();
 	for (i = 1; i <= count; i++) {
 		lapic_write(LAPIC_TIMER_COUNT, TICKS);
-		/* `sti` takes effect after `hlt` has begun: no wake is lost. */
 		while (woken < i)
-			__asm__ volatile("sti; hlt; cli" : : : "memory");
+			cpu_sleep();
 		CHECK_EQ(woken, i);
 	}
 	print("hlt: woken %lu times\n", woken);

@@ -119,14 +119,13 @@ static void on_interrupt(unsigned vector)
 		outb(PIC1_COMMAND, PIC_EOI);
 }
 
-/* Sleeps until the interrupt has come n times more. `sti` takes effect after
- * `hlt` has begun: no wake is lost. */
+/* Sleeps until the interrupt has come n times more. */
 static void wait_for(unsigned irq, unsigned n)
 {
 	unsigned end = counts[irq] + n;
 
 	while (counts[irq] < end)
-		__asm__ volatile("sti; hlt; cli" : : : "memory");
+		cpu_sleep();
 }
 
 static void pit_start(void)

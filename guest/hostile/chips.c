@@ -26,23 +26,13 @@
 
 #define LVT_MASK 0x10000u
 
-#define VECTOR_NMI 2
-#define VECTOR_GP  13
-#define ERROR_IDT  2u /* of an error code, SDM 3A 6.13: a gate is missing */
+#define VECTOR_GP 13
+#define ERROR_IDT 2u /* of an error code, SDM 3A 6.13: a gate is missing */
 
 #define STORM 256 /* interrupts, before their sources are silenced */
 #define TICKS 100000
 
 extern const uint64_t fixups_start[][2], fixups_end[][2];
-
-/* `sti` takes effect after `hlt` has begun, so that no wake is lost; unless an
- * NMI comes between the two, which on_trap sees. */
-void chips_wait(void);
-extern const char chips_hlt[], chips_awake[];
-__asm__(".text\n"
-	"chips_wait:\n\tsti\n"
-	"chips_hlt:\n\thlt\n"
-	"chips_awake:\n\tcli\n\tret\n");
 
 static void ioapic_register(unsigned offset, uint32_t value)
 {
@@ -102,8 +92,6 @@ static bool on_trap(struct trap *trap)
 
 	if (trap->vector == VECTOR_NMI) {
 		hostile_count.interrupts++;
-		if (trap->rip == (uint64_t)chips_hlt)
-			trap->rip = (uint64_t)chips_awake;
 		return true;
 	}
 	/* An interrupt for whose vector there is no gate. */
@@ -300,7 +288,7 @@ void chips_idle(struct hostile *h)
 	chips_quiet_lapic();
 	lapic_write(LAPIC_TIMER_COUNT, TICKS);
 	while (lapic_read(LAPIC_TIMER_LEFT))
-		chips_wait();
+		cpu_sleep();
 }
 
 void chips_quiet_lapic(void)

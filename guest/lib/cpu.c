@@ -106,11 +106,37 @@ uint64_t user_run(unsigned index, unsigned nr_cpus, user_fn fn, void *arg)
 			  arg);
 }
 
+/*
+ * `sti` takes effect after `hlt` has begun: no wake is lost; unless an NMI comes
+ * between the two, or on an emulator that does not know (QEMU's of a processor
+ * with SVM, when it enters a guest again). What comes there goes on behind `hlt`.
+ */
+extern const char cpu_sleep_hlt[];
+
+__attribute__((noinline)) void cpu_sleep(void)
+{
+	__asm__ volatile("sti\n"
+			 "cpu_sleep_hlt:\n\t"
+			 "hlt\n\t"
+			 "cli"
+			 :
+			 :
+			 : "memory");
+}
+
+static void wake(struct trap *trap)
+{
+	if (trap->rip == (uint64_t)cpu_sleep_hlt)
+		trap->rip++;
+}
+
 /* Called by trap.S. Returns to the interrupted code, or not at all. */
 void trap_handle(struct trap *trap)
 {
 	uint64_t cr2;
 
+	if (trap->vector == VECTOR_NMI || trap->vector >= VECTOR_TIMER)
+		wake(trap);
 	if (trap->vector == VECTOR_SPURIOUS)
 		return;
 	if (trap->vector >= VECTOR_TIMER && irq_handler) {

@@ -18,6 +18,7 @@
 #define SEL_CODE32    0x18 /* in start.S's table only: the way up */
 
 /* Exceptions, then the interrupts that guests use. */
+#define VECTOR_NMI	2
 #define VECTOR_UD	6
 #define VECTOR_TIMER	32
 #define VECTOR_SERIAL	33
@@ -65,6 +66,10 @@ void cpu_init(unsigned index);
 /* Calls fn(index, cpus, arg) in ring 3 on this processor, on the user stack of
  * its index; returns what it returned. fn must be USER. */
 uint64_t user_run(unsigned index, unsigned cpus, user_fn fn, void *arg);
+
+/* Sleeps until an interrupt has been handled. Interrupts are off before it and
+ * after it, so none is lost between a look at a condition and this. */
+void cpu_sleep(void);
 
 /* Called for vectors from 32 up, interrupts off; acknowledges by itself. Set
  * before `sti`. */

@@ -5,9 +5,6 @@
  * Who waits, sleeps: in `hlt` until an interrupt from another processor says
  * that something has changed. So a processor without work costs the host
  * nothing, which matters where there are more of them than host processors.
- * It looks by itself after 50 ms: some emulators (QEMU's, of a processor with
- * SVM) forget that `sti` holds interrupts off for one instruction more, and
- * lose the one that came just before `hlt`.
  *
  * smp_run publishes a job by adding 1 to `round`; each other processor adds 1
  * to `finished`, and the last of them wakes the bootstrap processor.
@@ -53,27 +50,6 @@ static void wake_others(void)
 	lapic_write(LAPIC_ICR, LAPIC_ICR_FIXED_OTHERS | VECTOR_WAKE);
 }
 
-/* Interrupts are off everywhere else, and `sti` takes effect after `hlt` has
- * begun: an interrupt after the caller's look at its condition is not lost. */
-static void sleep(void)
-{
-	__asm__ volatile("sti; hlt; cli" : : : "memory");
-}
-
-/* At most WAIT_SHORT. */
-static void nap(void)
-{
-	lapic_write(LAPIC_TIMER_COUNT, WAIT_SHORT);
-	sleep();
-}
-
-/* One-shot, at the bus's 1 GHz. */
-static void timer_start(void)
-{
-	lapic_write(LAPIC_TIMER_DIVIDE, LAPIC_TIMER_DIVIDE_1);
-	lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER);
-}
-
 static void run_job(unsigned index)
 {
 	results[index] = job_in_kernel ? job(index, nr_cpus, job_arg)
@@ -95,12 +71,11 @@ void smp_main(unsigned index)
 
 	cpu_init(index);
 	lapic_start();
-	timer_start();
 	count(&arrived, promised);
 	for (next = 1;; next++) {
 		while (atomic_load_explicit(&round, memory_order_acquire) !=
 		       next)
-			nap();
+			cpu_sleep();
 		run_job(index);
 		count(&finished, nr_cpus - 1);
 	}
@@ -141,7 +116,7 @@ static void start_others(uint32_t ticks)
 	lapic_write(LAPIC_TIMER_COUNT, ticks);
 	lapic_write(LAPIC_ICR, LAPIC_ICR_STARTUP_OTHERS | AP_TRAMPOLINE >> 12);
 	while (atomic_load(&arrived) < promised && lapic_read(LAPIC_TIMER_LEFT))
-		sleep();
+		cpu_sleep();
 	lapic_write(LAPIC_TIMER_COUNT, 0);
 }
 
@@ -155,7 +130,8 @@ unsigned smp_start(void)
 	copy_trampoline();
 	irq_handler = woken;
 	lapic_start();
-	timer_start();
+	lapic_write(LAPIC_TIMER_DIVIDE, LAPIC_TIMER_DIVIDE_1);
+	lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER);
 	lapic_write(LAPIC_ICR, LAPIC_ICR_INIT_OTHERS);
 	start_others(WAIT_SHORT);
 	/* Who missed the first STARTUP takes the second; the others are past
@@ -180,7 +156,7 @@ static uint64_t run_everywhere(user_fn fn, void *arg, bool in_kernel)
 	run_job(0);
 	while (atomic_load_explicit(&finished, memory_order_acquire) <
 	       nr_cpus - 1)
-		nap();
+		cpu_sleep();
 	for (i = 0; i < nr_cpus; i++)
 		if (results[i])
 			return results[i];

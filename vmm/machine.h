@@ -20,6 +20,15 @@ const char *machine_name(enum machine machine);
 bool machine_parse(const char *name, enum machine *machine);
 
 #define MACHINE_LAPIC_BASE 0xfee00000u
+#define MACHINE_IOAPIC_ID  0u /* what the chip's register says at reset */
+
+/* Chips of the pc, as in a PC/AT: ports, ISA interrupts, a CMOS index. */
+#define MACHINE_PORT_I8042_DATA	   0x60u /* 1 byte, as the next */
+#define MACHINE_PORT_I8042_COMMAND 0x64u
+#define MACHINE_PORT_CMOS	   0x70u /* 2 bytes */
+#define MACHINE_IRQ_KEYBOARD	   1
+#define MACHINE_IRQ_CMOS	   8
+#define MACHINE_CMOS_CENTURY	   0x32 /* no standard: the FADT names it */
 
 /*
  * Power management, ACPI 6.4, 4.8.3 (pc: fixed hardware) and 4.8.3.7

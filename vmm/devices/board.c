@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ports of a PC: IBM PC/AT Technical Reference (1985), 1-37. The two of the
- * guest interface are in guest/abi.h, those of power management in machine.h.
+ * guest interface are in guest/abi.h, those that firmware tables tell of in
+ * machine.h.
  * PIC, PIT and port 0x61 are KVM's.
  */
 #include "vmm/devices/board.h"
@@ -11,17 +12,11 @@
 #include "guest/abi.h"
 #include "vmm/boot/memmap.h"
 
-#define PORT_I8042_DATA	   0x60
-#define PORT_I8042_COMMAND 0x64
-#define PORT_CMOS	   0x70
-#define PORT_POST	   0x80 /* codes of a firmware's progress */
-#define PORT_A		   0x92
-#define PORT_DEBUG	   0xe9 /* Bochs's: text for whoever runs the guest */
-#define PORT_DELAY	   0xed /* written for the time that it takes */
-#define PORT_PCI	   0xcf8
-
-#define KEYBOARD_IRQ 1
-#define CMOS_IRQ     8
+#define PORT_POST  0x80 /* codes of a firmware's progress */
+#define PORT_A	   0x92
+#define PORT_DEBUG 0xe9 /* Bochs's: text for whoever runs the guest */
+#define PORT_DELAY 0xed /* written for the time that it takes */
+#define PORT_PCI   0xcf8
 
 /* Guest interface (guest/abi.h). */
 
@@ -133,8 +128,9 @@ static void set_memory(struct board *board)
 static int init_pc(struct board *board)
 {
 	const struct board_config *c = &board->config;
-	struct irq_line keyboard = {c->set_irq, c->irq_ctx, KEYBOARD_IRQ};
-	struct irq_line clock = {c->set_irq, c->irq_ctx, CMOS_IRQ};
+	struct irq_line keyboard = {c->set_irq, c->irq_ctx,
+				    MACHINE_IRQ_KEYBOARD};
+	struct irq_line clock = {c->set_irq, c->irq_ctx, MACHINE_IRQ_CMOS};
 	struct fw_cfg_params told = {c->memory, c->cpus, c->cmdline};
 	struct alarm alarm;
 	int rc = alarm_timer_init(&board->timer, &alarm);
@@ -181,10 +177,11 @@ int board_init(struct board *board, const struct board_config *config,
 	bus_add(ports, MACHINE_PORT_PM1_EVENT, POWER_PORTS, "power",
 		power_access, power);
 	bus_add(ports, PORT_PCI, PCI_PORTS, "pci", pci_access, &board->pci);
-	bus_add(ports, PORT_CMOS, CMOS_PORTS, "cmos", cmos_access,
+	bus_add(ports, MACHINE_PORT_CMOS, CMOS_PORTS, "cmos", cmos_access,
 		&board->cmos);
-	bus_add(ports, PORT_I8042_DATA, 1, "i8042", i8042_data, i8042);
-	bus_add(ports, PORT_I8042_COMMAND, 1, "i8042", i8042_command, i8042);
+	bus_add(ports, MACHINE_PORT_I8042_DATA, 1, "i8042", i8042_data, i8042);
+	bus_add(ports, MACHINE_PORT_I8042_COMMAND, 1, "i8042", i8042_command,
+		i8042);
 	bus_add(ports, FW_CFG_PORT, FW_CFG_PORTS, "fw_cfg", fw_cfg_access,
 		&board->fw_cfg);
 	bus_add(ports, PORT_A, 1, "port-a", i8042_port_a, i8042);

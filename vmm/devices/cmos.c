@@ -22,6 +22,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "vmm/machine.h"
+
 #define NS_PER_S      UINT64_C(1000000000)
 #define CRYSTAL_HZ    32768
 #define SECONDS_A_DAY 86400
@@ -52,7 +54,7 @@ enum cmos_register {
 	EXTENDED_MEMORY = 0x17,	     /* from 1 MiB on, KiB, 16 bits */
 	CHECKSUM = 0x2e,	     /* of 0x10 to 0x2d; high byte first */
 	EXTENDED_MEMORY_POST = 0x30, /* again, as counted at power-on */
-	CENTURY = 0x32,
+	CENTURY = MACHINE_CMOS_CENTURY,
 	MEMORY_16M = 0x34, /* from 16 MiB to 4 GiB, 64 KiB, 16 bits */
 	MEMORY_4G = 0x5b,  /* from 4 GiB on, 64 KiB, 24 bits */
 };

@@ -36,11 +36,9 @@
 #define TABLE_ALIGNMENT 16
 
 #define ISA_BUS	      0
-#define IOAPIC_ID     0 /* what the chip's register says at reset */
 #define ALL_UIDS      0xff
 #define NO_C2_LATENCY 101  /* more than 100 us: 5.2.9, P_LVL2_LAT */
 #define NO_C3_LATENCY 1001 /* more than 1000 us */
-#define RTC_CENTURY   0x32 /* CMOS RAM index */
 
 /* A header whose length and checksum are missing: finish_table knows them. */
 static struct acpi_header header(const char *signature, uint8_t revision)
@@ -124,7 +122,7 @@ static void fill_fixed_hardware(struct acpi_fadt *fadt, uint32_t facs)
 	fadt->pm1_evt_len = 4;
 	fadt->pm1_cnt_len = 2;
 	fadt->pm_tmr_len = 4;
-	fadt->century = RTC_CENTURY;
+	fadt->century = MACHINE_CMOS_CENTURY;
 	fadt->iapc_boot_arch =
 		BOOT_LEGACY_DEVICES | BOOT_8042 | BOOT_VGA_NOT_PRESENT;
 	fadt->flags |= FADT_FIX_RTC | FADT_TMR_VAL_EXT;
@@ -191,7 +189,7 @@ static void put_io_apic(struct blob *blob)
 	struct acpi_madt_io_apic entry = {
 		.type = MADT_IO_APIC,
 		.length = sizeof(entry),
-		.io_apic_id = IOAPIC_ID,
+		.io_apic_id = MACHINE_IOAPIC_ID,
 		.io_apic_address = ABI_IOAPIC_BASE,
 	};
 

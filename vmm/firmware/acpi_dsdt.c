@@ -25,9 +25,12 @@ struct dsdt_device {
 static const struct dsdt_device pc_devices[] = {
 	{"PIC", "PNP0000", {{0x20, 2}, {0xa0, 2}, {0x4d0, 2}}, 2},
 	{"TIMR", "PNP0100", {{0x40, 4}}, 0},
-	{"KBD", "PNP0303", {{0x60, 1}, {0x64, 1}}, 1},
+	{"KBD",
+	 "PNP0303",
+	 {{MACHINE_PORT_I8042_DATA, 1}, {MACHINE_PORT_I8042_COMMAND, 1}},
+	 MACHINE_IRQ_KEYBOARD},
 	{"SPKR", "PNP0800", {{0x61, 1}}, IRQ_NONE},
-	{"RTC", "PNP0B00", {{0x70, 2}}, 8},
+	{"RTC", "PNP0B00", {{MACHINE_PORT_CMOS, 2}}, MACHINE_IRQ_CMOS},
 };
 
 /* \_S5 (7.4.2.5): the values for SLP_TYP of PM1a and of PM1b. */

@@ -18,7 +18,6 @@
 #define FLOATING_LEN 16
 #define SPEC_1_4     4
 #define ALL_LAPICS   0xff
-#define IOAPIC_ID    0 /* what the chip's register says at reset */
 #define BUS_ID	     0
 
 enum {
@@ -71,7 +70,7 @@ static void put_bus(struct blob *blob)
 static void put_ioapic(struct blob *blob, enum machine machine)
 {
 	blob_put_u8(blob, ENTRY_IOAPIC);
-	blob_put_u8(blob, IOAPIC_ID);
+	blob_put_u8(blob, MACHINE_IOAPIC_ID);
 	blob_put_u8(blob, machine == MACHINE_PC ? 0x11 : 0x20);
 	blob_put_u8(blob, 1); /* enabled */
 	blob_put_u32(blob, ABI_IOAPIC_BASE);
@@ -104,7 +103,7 @@ static unsigned put_io_interrupts(struct blob *blob, enum machine machine)
 			continue;
 		put_interrupt(blob, ENTRY_IO_INTERRUPT, TYPE_INT,
 			      sci ? HIGH_LEVEL : CONFORMS_TO_BUS, irq,
-			      IOAPIC_ID, pin);
+			      MACHINE_IOAPIC_ID, pin);
 		nr++;
 	}
 	return nr;

@@ -26,8 +26,7 @@
 #define CREATOR_ID   "FLTL"
 
 #define DSDT_REVISION 2 /* integers have 64 bits */
-#define RSDT_REVISION 1
-#define XSDT_REVISION 1
+#define ROOT_REVISION 1 /* RSDT and XSDT */
 #define FADT_REVISION 6
 #define FADT_MINOR    4
 #define MADT_REVISION 5
@@ -251,32 +250,22 @@ static uint32_t put_madt(struct blob *blob, uint32_t base, enum machine machine,
 	return base + (uint32_t)start;
 }
 
-static uint32_t put_rsdt(struct blob *blob, uint32_t base,
+/* RSDT or XSDT: they differ in the size of an entry (5.2.7, 5.2.8). */
+static uint32_t put_root(struct blob *blob, uint32_t base,
+			 const char *signature, size_t entry_size,
 			 const uint32_t *tables, size_t nr)
 {
-	struct acpi_header h = header("RSDT", RSDT_REVISION);
+	struct acpi_header h = header(signature, ROOT_REVISION);
 	size_t start;
 
 	blob_align(blob, TABLE_ALIGNMENT);
 	start = blob->at;
 	blob_put(blob, &h, sizeof(h));
-	for (size_t i = 0; i < nr; i++)
-		blob_put_u32(blob, tables[i]);
-	finish_table(blob, start);
-	return base + (uint32_t)start;
-}
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t entry = tables[i];
 
-static uint32_t put_xsdt(struct blob *blob, uint32_t base,
-			 const uint32_t *tables, size_t nr)
-{
-	struct acpi_header h = header("XSDT", XSDT_REVISION);
-	size_t start;
-
-	blob_align(blob, TABLE_ALIGNMENT);
-	start = blob->at;
-	blob_put(blob, &h, sizeof(h));
-	for (size_t i = 0; i < nr; i++)
-		blob_put_u64(blob, tables[i]);
+		blob_put(blob, &entry, entry_size);
+	}
 	finish_table(blob, start);
 	return base + (uint32_t)start;
 }
@@ -308,8 +297,8 @@ void acpi_put(struct blob *blob, uint32_t base, enum machine machine,
 	blob_put(blob, &pointer, sizeof(pointer)); /* its place */
 	tables[0] = put_fadt(blob, base, machine);
 	tables[1] = put_madt(blob, base, machine, cpus);
-	rsdt = put_rsdt(blob, base, tables, 2);
-	xsdt = put_xsdt(blob, base, tables, 2);
+	rsdt = put_root(blob, base, "RSDT", sizeof(uint32_t), tables, 2);
+	xsdt = put_root(blob, base, "XSDT", sizeof(uint64_t), tables, 2);
 
 	pointer = rsdp(rsdt, xsdt);
 	blob_put(&first, &pointer, sizeof(pointer));

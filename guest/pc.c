@@ -182,6 +182,8 @@ static void through_pic(void)
 static void through_ioapic(void)
 {
 	by_pic = false;
+	/* What the MP table says of it (82093AA 3.2.2). */
+	CHECK_EQ(ioapic_read(IOAPIC_VERSION) & 0xff, 0x11);
 	lapic_start();
 	ioapic_route(2, VECTOR_TIMER + IRQ_TIMER);
 	ioapic_route(IRQ_CLOCK, VECTOR_TIMER + IRQ_CLOCK);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "tests/must.h"
+#include "vmm/devices/ioapic.h"
 #include "vmm/firmware/firmware.h"
 
 /* Each test runs for each of these. */
@@ -324,6 +325,76 @@ START_TEST(sleep_type_is_found_by_searching_the_dsdt)
 }
 END_TEST
 
+/* 6.4.2.5: a port range, 16 bits decoded; 6.4.2.1: an ISA interrupt. */
+#define IO(port, n) \
+	0x47, 1, (port)&0xff, (port) >> 8, (port)&0xff, (port) >> 8, 1, n
+#define IRQ(n) 0x22, (1u << (n)) & 0xff, (1u << (n)) >> 8
+
+/* What a PC/AT has at these addresses; each device's whole _CRS. */
+static const struct {
+	const char *name;
+	uint8_t len, resources[27];
+} pc_devices[] = {
+	{"COM1", 11, {IO(0x3f8, 8), IRQ(4)}},
+	{"PIC_", 27, {IO(0x20, 2), IO(0xa0, 2), IO(0x4d0, 2), IRQ(2)}},
+	{"TIMR", 11, {IO(0x40, 4), IRQ(0)}},
+	{"KBD_", 19, {IO(0x60, 1), IO(0x64, 1), IRQ(1)}},
+	{"SPKR", 8, {IO(0x61, 1)}},
+	{"RTC_", 11, {IO(0x70, 2), IRQ(8)}},
+};
+
+/* The bytes of the device's _CRS (20.2.5.4), end tag included. */
+static const uint8_t *device_resources(const char *name, size_t *n)
+{
+	const uint8_t *end = bytes + dsdt() + get(dsdt() + 4, 4), *at;
+
+	at = memmem(bytes + dsdt(), (size_t)(end - bytes) - dsdt(), name, 4);
+	ck_assert_msg(at, "no device %s", name);
+	at = memmem(at, (size_t)(end - at), "_CRS\x11", 5);
+	ck_assert_msg(at, "%s has no _CRS", name);
+	ck_assert_uint_eq(at[6], 0x0a); /* the size is an integer of a byte */
+	*n = at[7];
+	return at + 8;
+}
+
+START_TEST(dsdt_has_devices_where_a_pc_has_them)
+{
+	size_t nr = sizeof(pc_devices) / sizeof(*pc_devices), n;
+	const uint8_t *crs;
+
+	build(_i);
+	if (!pc())
+		return;
+	for (size_t i = 0; i < nr; i++) {
+		crs = device_resources(pc_devices[i].name, &n);
+		ck_assert_msg(
+			n == pc_devices[i].len + 2u &&
+				!memcmp(crs, pc_devices[i].resources, n - 2),
+			"%s: other resources", pc_devices[i].name);
+		ck_assert_uint_eq(crs[n - 2], 0x79);
+	}
+}
+END_TEST
+
+START_TEST(dsdt_of_the_minimal_machine_has_a_serial_port_alone)
+{
+	/* 6.4.3.6: consumed, edge, active high; interrupt 4 */
+	static const uint8_t want[] = {
+		IO(0x3f8, 8), 0x89, 6, 0, 0x03, 1, 4, 0, 0, 0, 0x79, 0};
+	size_t n;
+	const uint8_t *crs, *end;
+
+	build(_i);
+	if (pc())
+		return;
+	crs = device_resources("COM1", &n);
+	ck_assert_uint_eq(n, sizeof(want));
+	ck_assert_mem_eq(crs, want, n);
+	end = bytes + dsdt() + get(dsdt() + 4, 4);
+	ck_assert_ptr_eq(crs + n, end);
+}
+END_TEST
+
 /* The MP floating pointer, found by its signature; the only one. */
 static size_t floating_pointer(void)
 {
@@ -390,6 +461,21 @@ START_TEST(mp_table_is_found_and_has_its_checksums)
 }
 END_TEST
 
+/* As the chip's register says it: KVM's in the pc (guest/pc.c reads that one),
+ * ours in the other. */
+static uint8_t ioapic_version(void)
+{
+	uint32_t index = 1;
+	struct ioapic ioapic = {0};
+	uint32_t value;
+
+	if (pc())
+		return 0x11;
+	ioapic_access(&ioapic, 0, &index, 4, BUS_WRITE);
+	ioapic_access(&ioapic, 0x10, &value, 4, BUS_READ);
+	return (uint8_t)value;
+}
+
 START_TEST(mp_table_lists_processors_bus_and_ioapic)
 {
 	size_t at;
@@ -405,6 +491,7 @@ START_TEST(mp_table_lists_processors_bus_and_ioapic)
 	ck_assert_mem_eq(bytes + at, "\x01\x00ISA   ", 8);
 	ck_assert(!mp_entry(1, 1, &at));
 	ck_assert(mp_entry(2, 0, &at));
+	ck_assert_uint_eq(get(at + 2, 1), ioapic_version());
 	ck_assert_uint_eq(get(at + 3, 1), 1);
 	ck_assert_uint_eq(get(at + 4, 4), 0xfec00000);
 	ck_assert(!mp_entry(2, 1, &at));
@@ -525,6 +612,11 @@ Suite *firmware_suite(void)
 	tcase_add_loop_test(tc, rsdt_and_xsdt_name_the_same_tables, 0,
 			    NR_CASES);
 	tcase_add_loop_test(tc, fadt_has_what_both_machines_have, 0, NR_CASES);
+	tcase_add_loop_test(tc, dsdt_has_devices_where_a_pc_has_them, 0,
+			    NR_CASES);
+	tcase_add_loop_test(tc,
+			    dsdt_of_the_minimal_machine_has_a_serial_port_alone,
+			    0, NR_CASES);
 	tcase_add_loop_test(tc, fadt_of_the_pc_describes_fixed_hardware, 0,
 			    NR_CASES);
 	tcase_add_loop_test(tc, fadt_of_the_minimal_machine_is_hardware_reduced,

@@ -482,6 +482,24 @@ START_TEST(long_command_line_reserves_more_pages)
 }
 END_TEST
 
+/* Its room is measured before the page tables and the firmware's split the map:
+ * no length may fill it so far that those do not fit. */
+START_TEST(information_of_any_length_fits_its_room)
+{
+	static char words[PAGE_SIZE + 1];
+
+	params.protocol = BOOT_LONG;
+	for (unsigned i = 0; i < PAGE_SIZE; i += 8) {
+		memset(words, 'x', i);
+		params.cmdline = words;
+		params.machine = _i ? MACHINE_PC : MACHINE_MINIMAL;
+		image_good(64);
+		accept_plan();
+		done();
+	}
+}
+END_TEST
+
 /* F9 */
 START_TEST(information_moves_where_a_segment_is_at_0)
 {
@@ -1094,6 +1112,7 @@ static TCase *layout_case(void)
 
 	tcase_add_test(tc, information_is_at_0_and_its_page_is_reserved);
 	tcase_add_test(tc, long_command_line_reserves_more_pages);
+	tcase_add_loop_test(tc, information_of_any_length_fits_its_room, 0, 2);
 	tcase_add_test(tc, information_moves_where_a_segment_is_at_0);
 	tcase_add_test(tc, information_moves_behind_one_late_byte_of_its_page);
 	tcase_add_test(tc, information_goes_where_the_option_says);

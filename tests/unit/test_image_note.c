@@ -84,6 +84,27 @@ START_TEST(note_is_found_by_name_and_type)
 }
 END_TEST
 
+/* Its name alone fills the segment, so that who compares more than "Xen" reads
+ * beyond it (address sanitizer); nor is it Xen's. */
+START_TEST(owner_is_compared_with_its_whole_length)
+{
+	char owner[0x600] = "Xen";
+	uint64_t desc;
+	size_t nr;
+
+	for (unsigned namesz = 5; namesz <= sizeof(owner); namesz += 251) {
+		const uint32_t head[] = {namesz, 4, 18};
+
+		begin();
+		put(head, sizeof(head), 4);
+		put(owner, namesz, 4);
+		put(&four, 4, 4);
+		open_notes(len, 4);
+		ck_assert_int_eq(find("Xen", 18, &desc, &nr), -ENOENT);
+	}
+}
+END_TEST
+
 /* How notes are laid out, and what p_align says. */
 START_TEST(alignment_of_4_or_8_is_found_out)
 {
@@ -201,6 +222,7 @@ TCase *image_note_case(void)
 	TCase *tc = image_case("note");
 
 	tcase_add_test(tc, note_is_found_by_name_and_type);
+	tcase_add_test(tc, owner_is_compared_with_its_whole_length);
 	tcase_add_loop_test(tc, alignment_of_4_or_8_is_found_out, 0, 2);
 	tcase_add_test(tc, long_note_is_cut_to_the_room_and_says_its_size);
 	tcase_add_test(tc, notes_in_a_later_segment_are_found);

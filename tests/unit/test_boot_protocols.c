@@ -336,6 +336,8 @@ START_TEST(pvh_is_told_of_words_modules_map_and_tables)
 	module_file("second", 1);
 	accept_plan();
 	info = plan->info_bytes.bytes;
+	ck_assert_uint_eq(info_u32(0), 0x336ec578);
+	ck_assert_uint_eq(info_u32(4), 1); /* version */
 	ck_assert_uint_eq(info_u32(12), 2);
 	module = info_at(info[2]);
 	ck_assert_uint_eq(module[0] & PAGE_MASK, 0);

@@ -480,7 +480,7 @@ START_TEST(tables_give_way_to_image_and_information)
 	image_good(64);
 	elf_writer_load(&w, 0xf0800, 0x2000, 0x10, 0x10);
 	accept_plan();
-	tables_are_at(0x1000);
+	tables_are_at(0x9f000);
 	ck_assert_msg(strstr(notes, "0xf0000, is not free"), "%s", notes);
 	done();
 	params.mbi_addr_given = true;
@@ -488,15 +488,23 @@ START_TEST(tables_give_way_to_image_and_information)
 	image_good(64);
 	add_pvh(0x100000, 4);
 	accept_plan();
-	tables_are_at(0x1000);
-	ck_assert_uint_eq(info_u32(32), 0x1000);
+	tables_are_at(0x9f000);
+	ck_assert_uint_eq(info_u32(32), 0x9f000);
 	done();
 	params.mbi_addr = 0x2000;
 	params.memory = 0x40000;
 	image_good(64)->p_paddr = 0x1000;
 	w.phdrs[0].p_vaddr = 0x100000;
 	accept_plan();
-	tables_are_at(0x3000);
+	tables_are_at(0x3f000);
+	done();
+	params.mbi_addr = 0x200000; /* no base memory is left */
+	params.memory = 64 * MIB;
+	image_good(64)->p_paddr = 0x1000;
+	w.phdrs[0].p_vaddr = 0x100000;
+	w.phdrs[0].p_memsz = 0xff000;
+	accept_plan();
+	tables_are_at(0x100000);
 	done();
 }
 END_TEST

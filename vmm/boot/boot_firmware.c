@@ -22,16 +22,19 @@ int boot_reserve_legacy(struct boot_plan *plan)
 			  MEMMAP_RESERVED);
 }
 
-/* At its customary place, or anywhere; a guest that does not fit is left
- * without tables. */
+/* At its customary place; or at the top of base memory, as PVH kernels use the
+ * bottom without asking (boot_pvh.c); or anywhere. A guest that does not fit is
+ * left without tables. */
 static int find_place(struct boot_plan *plan, size_t len, gpa_t *gpa)
 {
+	const struct boot_zone base_memory = {PAGE_SIZE, MEMMAP_LOWER_END,
+					      true};
 	int rc;
 
 	*gpa = FIRMWARE_BASE;
 	if (boot_in_ram(plan, *gpa, len) && !boot_is_taken(plan, *gpa, len))
 		return boot_plan_take(plan, *gpa, len, true);
-	rc = boot_plan_place(plan, len, PAGE_SIZE, BOOT_BELOW_4G, true, gpa);
+	rc = boot_plan_place_in(plan, len, base_memory, true, gpa);
 	if (rc == -ENOSPC)
 		boot_note(plan, "no room for the firmware tables: the guest "
 				"has none");

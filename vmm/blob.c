@@ -34,6 +34,16 @@ void blob_put_u64(struct blob *blob, uint64_t value)
 	blob_put(blob, &value, sizeof(value));
 }
 
+size_t blob_string_len(const char *string)
+{
+	return (string ? strlen(string) : 0) + 1;
+}
+
+void blob_put_string(struct blob *blob, const char *string)
+{
+	blob_put(blob, string ? string : "", blob_string_len(string));
+}
+
 void blob_align(struct blob *blob, size_t alignment)
 {
 	while (blob->at % alignment)

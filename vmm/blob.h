@@ -21,6 +21,10 @@ void blob_put_u16(struct blob *blob, uint16_t value);
 void blob_put_u32(struct blob *blob, uint32_t value);
 void blob_put_u64(struct blob *blob, uint64_t value);
 
+/* A string with the zero at its end, NULL as "" is; and its bytes. */
+void blob_put_string(struct blob *blob, const char *string);
+size_t blob_string_len(const char *string);
+
 /* Puts zeros until the offset is a multiple of `alignment`. */
 void blob_align(struct blob *blob, size_t alignment);
 

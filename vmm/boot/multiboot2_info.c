@@ -57,17 +57,12 @@ static void tag_finish(struct tags *t)
 	blob_align(&t->w, 8);
 }
 
-static void put_string(struct blob *blob, const char *string)
-{
-	blob_put(blob, string, strlen(string) + 1);
-}
-
 static void put_string_tag(struct tags *t, uint32_t type, const char *string)
 {
 	if (!string)
 		return;
 	tag_start(t, type);
-	put_string(&t->w, string);
+	blob_put_string(&t->w, string);
 	tag_finish(t);
 }
 
@@ -78,7 +73,7 @@ static void put_module(struct tags *t, const struct bootinfo_module *module)
 	tag_start(t, INFO_MODULE);
 	blob_put_u32(&t->w, (uint32_t)module->start);
 	blob_put_u32(&t->w, (uint32_t)(module->start + module->len));
-	put_string(&t->w, module->cmdline ? module->cmdline : "");
+	blob_put_string(&t->w, module->cmdline);
 	tag_finish(t);
 }
 

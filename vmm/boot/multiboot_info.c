@@ -13,7 +13,6 @@
 #include "vmm/boot/multiboot.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "vmm/blob.h"
 
@@ -58,16 +57,6 @@ struct layout {
 	size_t map, modules, sections, cmdline, loader, module_strings, end;
 };
 
-static size_t string_len(const char *string)
-{
-	return (string ? strlen(string) : 0) + 1;
-}
-
-static void put_string(struct blob *w, const char *string)
-{
-	blob_put(w, string ? string : "", string_len(string));
-}
-
 static size_t align8(size_t at)
 {
 	return (at + 7) & ~(size_t)7;
@@ -86,13 +75,13 @@ static struct layout lay_out(const struct bootinfo *info)
 		l.cmdline += (size_t)info->shnum * info->shentsize;
 	l.loader = l.cmdline;
 	if (info->cmdline)
-		l.loader += string_len(info->cmdline);
+		l.loader += blob_string_len(info->cmdline);
 	l.module_strings = l.loader;
 	if (info->loader)
-		l.module_strings += string_len(info->loader);
+		l.module_strings += blob_string_len(info->loader);
 	l.end = l.module_strings;
 	for (size_t i = 0; i < info->nr_modules; i++)
-		l.end += string_len(info->modules[i].cmdline);
+		l.end += blob_string_len(info->modules[i].cmdline);
 	return l;
 }
 
@@ -163,7 +152,7 @@ static void put_modules(struct blob *w, const struct bootinfo *info,
 		assert(m->start <= UINT32_MAX &&
 		       m->len <= UINT32_MAX - m->start);
 		blob_put(w, &entry, sizeof(entry));
-		strings += string_len(m->cmdline);
+		strings += blob_string_len(m->cmdline);
 	}
 }
 
@@ -183,10 +172,10 @@ void mb_info_build(const struct bootinfo *info, void *out)
 		blob_put(&w, info->sections,
 			 (size_t)info->shnum * info->shentsize);
 	if (info->cmdline)
-		put_string(&w, info->cmdline);
+		blob_put_string(&w, info->cmdline);
 	if (info->loader)
-		put_string(&w, info->loader);
+		blob_put_string(&w, info->loader);
 	for (size_t i = 0; i < info->nr_modules; i++)
-		put_string(&w, info->modules[i].cmdline);
+		blob_put_string(&w, info->modules[i].cmdline);
 	assert(w.at == l.end);
 }

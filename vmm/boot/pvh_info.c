@@ -7,7 +7,6 @@
 #include "vmm/boot/pvh.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "vmm/blob.h"
 
@@ -36,16 +35,6 @@ struct layout {
 	size_t map, modules, cmdline, module_strings, end;
 };
 
-static size_t string_len(const char *string)
-{
-	return (string ? strlen(string) : 0) + 1;
-}
-
-static void put_string(struct blob *w, const char *string)
-{
-	blob_put(w, string ? string : "", string_len(string));
-}
-
 static struct layout lay_out(const struct bootinfo *info)
 {
 	struct layout l = {.map = sizeof(struct start_info)};
@@ -55,10 +44,10 @@ static struct layout lay_out(const struct bootinfo *info)
 	l.cmdline = l.modules + info->nr_modules * sizeof(struct modlist_entry);
 	l.module_strings = l.cmdline;
 	if (info->cmdline)
-		l.module_strings += string_len(info->cmdline);
+		l.module_strings += blob_string_len(info->cmdline);
 	l.end = l.module_strings;
 	for (size_t i = 0; i < info->nr_modules; i++)
-		l.end += string_len(info->modules[i].cmdline);
+		l.end += blob_string_len(info->modules[i].cmdline);
 	return l;
 }
 
@@ -92,7 +81,7 @@ static void put_modules(struct blob *w, const struct bootinfo *info,
 		};
 
 		blob_put(w, &entry, sizeof(entry));
-		strings += string_len(m->cmdline);
+		strings += blob_string_len(m->cmdline);
 	}
 }
 
@@ -116,8 +105,8 @@ void pvh_info_build(const struct bootinfo *info, void *out)
 	put_map(&w, info->map);
 	put_modules(&w, info, info->gpa + l.module_strings);
 	if (info->cmdline)
-		put_string(&w, info->cmdline);
+		blob_put_string(&w, info->cmdline);
 	for (size_t i = 0; i < info->nr_modules; i++)
-		put_string(&w, info->modules[i].cmdline);
+		blob_put_string(&w, info->modules[i].cmdline);
 	assert(w.at == l.end);
 }

@@ -10,7 +10,7 @@
 #define MSR_EFER  0xc0000080
 #define EFER_LMA  0x400 /* SDM 3A 2.2.1: 64-bit mode is active */
 
-int long_main(const struct mb2_info *info, uint64_t start);
+int long_main(const struct mb2_info *info, uint64_t start, uint64_t rsp);
 
 static volatile uint64_t word = 0x0123456789abcdef;
 
@@ -22,12 +22,13 @@ static uint64_t read_msr(uint32_t msr)
 	return (uint64_t)high << 32 | low;
 }
 
-int long_main(const struct mb2_info *info, uint64_t start)
+int long_main(const struct mb2_info *info, uint64_t start, uint64_t rsp)
 {
 	volatile uint64_t *same;
 
 	CHECK(read_msr(MSR_EFER) & EFER_LMA);
 	CHECK(start >= VIRT_BASE);
+	CHECK(rsp && rsp % 16 == 0);
 	same = (volatile uint64_t *)((uint64_t)&word - VIRT_BASE);
 	CHECK_EQ(*same, word);
 	word = 1;

@@ -123,6 +123,7 @@ int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry)
 		.rbx = entry->rbx,
 		.rsi = entry->rsi,
 		.rdi = entry->rdi,
+		.rsp = entry->rsp,
 	};
 
 	if (ioctl(vcpu->x.fd, KVM_GET_SREGS, &s))

@@ -955,6 +955,34 @@ START_TEST(long_mode_maps_ram_and_devices_one_to_one)
 }
 END_TEST
 
+START_TEST(long_mode_has_a_stack_of_its_own)
+{
+	gpa_t top;
+
+	params.protocol = BOOT_LONG;
+	image_good(64);
+	accept_plan();
+	top = boot_plan_entry(plan)->rsp;
+	ck_assert_uint_ge(top, 0x4000);
+	ck_assert_uint_eq(top % 16, 0);
+	is_reserved(top - 0x4000, 0x4000);
+	for (gpa_t page = top - 0x4000; page < top; page += PAGE_SIZE)
+		ck_assert_ptr_null(extent_at(page));
+	for (size_t i = 0; i < plan->nr_taken; i++) {
+		const struct gpa_range *r = &plan->taken[i].range;
+
+		if (r->start < top && top - 0x4000 < r->start + r->len)
+			ck_assert_uint_le(r->start, top - 0x4000);
+	}
+	done();
+	params.protocol = BOOT_ELF;
+	image_good(64);
+	accept_plan();
+	ck_assert_uint_eq(boot_plan_entry(plan)->rsp, 0);
+	done();
+}
+END_TEST
+
 START_TEST(long_mode_maps_ram_above_4_gib)
 {
 	params.memory = 9 * GIB;
@@ -1161,6 +1189,7 @@ static TCase *long_case(void)
 	TCase *tc = boot_case("long");
 
 	tcase_add_test(tc, long_mode_maps_ram_and_devices_one_to_one);
+	tcase_add_test(tc, long_mode_has_a_stack_of_its_own);
 	tcase_add_test(tc, long_mode_maps_ram_above_4_gib);
 	tcase_add_test(tc, long_mode_maps_segments_at_their_virtual_address);
 	tcase_add_test(tc, long_mode_enters_a_physical_entry_where_it_is);

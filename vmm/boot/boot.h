@@ -57,7 +57,8 @@ struct boot_entry {
 	bool long_mode; /* else 32-bit protected mode, paging off */
 	uint64_t rip;
 	uint64_t rax, rbx, rsi, rdi;
-	gpa_t cr3; /* long_mode */
+	uint64_t rsp; /* long_mode; else 0: no stack */
+	gpa_t cr3;    /* long_mode */
 };
 
 struct boot_plan;

@@ -3,7 +3,8 @@
  * `long`: an ELF file entered in 64-bit mode, on request; the information is
  * multiboot2's. The page tables are made by the page-table toolkit in a buffer
  * that stands for their place in guest memory: an identity mapping of RAM and of
- * the device hole, and every segment at its p_vaddr.
+ * the device hole, and every segment at its p_vaddr. Below them is a stack, so
+ * that the first instruction may be a call.
  */
 #include "vmm/boot/boot_plan.h"
 
@@ -15,6 +16,7 @@
 #include "vmm/boot/multiboot2.h"
 
 #define LARGE_PAGE (UINT64_C(2) << 20)
+#define STACK_LEN  (4 * PAGE_SIZE) /* told in vmm.1 */
 
 /* The tables under construction; `used` of them are handed out. */
 struct arena {
@@ -139,21 +141,22 @@ static int build_tables(struct boot_plan *plan, struct image_error *err)
 	struct arena arena = {.tables = count_tables(plan), .used = 1};
 	struct pt_mem mem = {&arena, arena_read, arena_write, arena_alloc};
 	struct pt_space space = {&pt_x86_64, &mem, 0};
-	gpa_t pa;
+	gpa_t pa, stack;
 	uint64_t size;
 	int rc;
 
 	plan->tables_len = arena.tables * PAGE_SIZE;
-	rc = boot_plan_place(plan, plan->tables_len, PAGE_SIZE, BOOT_BELOW_4G,
-			     true, &plan->tables_gpa);
+	rc = boot_plan_place(plan, STACK_LEN + plan->tables_len, PAGE_SIZE,
+			     BOOT_BELOW_4G, true, &stack);
 	if (rc == -ENOSPC)
 		return boot_error(
 			err, -EINVAL,
-			"no room for 0x%llx bytes of page tables below "
-			"4 GiB; try more --mem",
-			(unsigned long long)plan->tables_len);
+			"no room for 0x%llx bytes of page tables and "
+			"stack below 4 GiB; try more --mem",
+			(unsigned long long)(STACK_LEN + plan->tables_len));
 	if (rc)
 		return rc;
+	plan->tables_gpa = stack + STACK_LEN;
 	plan->tables = calloc(arena.tables, PAGE_SIZE);
 	if (!plan->tables)
 		return -ENOMEM;
@@ -169,11 +172,12 @@ static int build_tables(struct boot_plan *plan, struct image_error *err)
 		(struct source_bytes){plan->tables, plan->tables_len};
 	plan->tables_source = source_bytes("page tables", &plan->tables_bytes);
 	plan->entry.cr3 = plan->tables_gpa;
+	plan->entry.rsp = stack + STACK_LEN;
 	/* At its virtual address, where that is the same byte. */
 	if (!pt_translate(&space, image->e_entry, &pa, &size) &&
 	    pa == image->entry)
 		plan->entry.rip = image->e_entry;
-	rc = memmap_set(&plan->map, plan->tables_gpa, plan->tables_len,
+	rc = memmap_set(&plan->map, stack, STACK_LEN + plan->tables_len,
 			MEMMAP_RESERVED);
 	return rc ? rc
 		  : boot_plan_extent(plan, plan->tables_gpa, plan->tables_len,

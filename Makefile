@@ -316,8 +316,9 @@ FUZZ_CC ?= clang
 FUZZERS := fuzz_image fuzz_multiboot fuzz_multiboot2
 FUZZ_SOURCES_fuzz_image := pager/image_open.c pager/image_check.c pager/image_kind.c \
 	pager/image_note.c pager/source.c pager/symbols.c
-FUZZ_SOURCES_fuzz_multiboot := vmm/boot/multiboot_header.c vmm/boot/multiboot_address.c
-FUZZ_SOURCES_fuzz_multiboot2 := vmm/boot/multiboot2_header.c vmm/boot/multiboot_address.c
+FUZZ_MULTIBOOT := vmm/boot/multiboot_address.c vmm/boot/multiboot_parse.c
+FUZZ_SOURCES_fuzz_multiboot := vmm/boot/multiboot_header.c $(FUZZ_MULTIBOOT)
+FUZZ_SOURCES_fuzz_multiboot2 := vmm/boot/multiboot2_header.c $(FUZZ_MULTIBOOT)
 
 $(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 	@mkdir -p $(@D)

@@ -8,7 +8,8 @@
  * one line.
  *
  * clang -g -O1 -fsanitize=fuzzer,address,undefined -I. \
- *	tests/fuzz/fuzz_multiboot.c vmm/boot/multiboot_header.c vmm/boot/multiboot_address.c
+ *	tests/fuzz/fuzz_multiboot.c vmm/boot/multiboot_header.c vmm/boot/multiboot_address.c \
+ *	vmm/boot/multiboot_parse.c
  */
 #include "vmm/boot/multiboot.h"
 

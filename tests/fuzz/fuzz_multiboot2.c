@@ -8,7 +8,8 @@
  * vmm/boot/multiboot2.h, and every refusal must be one line.
  *
  * clang -g -O1 -fsanitize=fuzzer,address,undefined -I. \
- *	tests/fuzz/fuzz_multiboot2.c vmm/boot/multiboot2_header.c vmm/boot/multiboot_address.c
+ *	tests/fuzz/fuzz_multiboot2.c vmm/boot/multiboot2_header.c vmm/boot/multiboot_address.c \
+ *	vmm/boot/multiboot_parse.c
  */
 #include "vmm/boot/multiboot2.h"
 

@@ -18,9 +18,9 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "vmm/boot/multiboot_parse.h"
 
 #define HEADER_MAGIC	  UINT32_C(0xe85250d6)
 #define HEADER_ALIGN	  8
@@ -58,51 +58,30 @@ struct parser {
 	const uint8_t *bytes;
 	size_t len; /* no more than MB2_SEARCH */
 	struct mb2_header *header;
-	char *err;
-	size_t err_len;
+	struct multiboot_message message;
 };
-
-static uint32_t get_u16(const uint8_t *at)
-{
-	return at[0] | (uint32_t)at[1] << 8;
-}
-
-static uint32_t get_u32(const uint8_t *at)
-{
-	return get_u16(at) | get_u16(at + 2) << 16;
-}
-
-/* Writes the line and returns the error. */
-__attribute__((format(printf, 3, 4))) static int
-refuse(const struct parser *parser, int error, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(parser->err, parser->err_len, format, args);
-	va_end(args);
-	return error;
-}
 
 static int parse_info_request(struct parser *parser, const struct tag *tag)
 {
 	uint32_t nr = (tag->size - TAG_FIXED) / 4;
 
 	if (tag->size % 4)
-		return refuse(parser, -EINVAL,
-			      "multiboot2 information request tag (1): size %u "
-			      "is not 8 + 4 for each type: correct it",
-			      tag->size);
+		return multiboot_refuse(
+			&parser->message, -EINVAL,
+			"multiboot2 information request tag (1): size %u "
+			"is not 8 + 4 for each type: correct it",
+			tag->size);
 	for (uint32_t i = 0; i < nr && !tag->optional; i++) {
-		uint32_t type = get_u32(tag->data + 4 * i);
+		uint32_t type = multiboot_u32(tag->data + 4 * i);
 
 		if (type > LAST_INFO_TYPE)
-			return refuse(parser, -ENOTSUP,
-				      "multiboot2 information request tag (1) "
-				      "requires information type %u (0x%x), "
-				      "but the last known is %d: make the tag "
-				      "optional (flags bit 0)",
-				      type, type, LAST_INFO_TYPE);
+			return multiboot_refuse(
+				&parser->message, -ENOTSUP,
+				"multiboot2 information request tag (1) "
+				"requires information type %u (0x%x), "
+				"but the last known is %d: make the tag "
+				"optional (flags bit 0)",
+				type, type, LAST_INFO_TYPE);
 	}
 	return 0;
 }
@@ -112,24 +91,24 @@ static int parse_address(struct parser *parser, const struct tag *tag)
 	struct mb2_header *header = parser->header;
 
 	header->has_address = true;
-	header->address.header_addr = get_u32(tag->data);
-	header->address.load_addr = get_u32(tag->data + 4);
-	header->address.load_end_addr = get_u32(tag->data + 8);
-	header->address.bss_end_addr = get_u32(tag->data + 12);
+	header->address.header_addr = multiboot_u32(tag->data);
+	header->address.load_addr = multiboot_u32(tag->data + 4);
+	header->address.load_end_addr = multiboot_u32(tag->data + 8);
+	header->address.bss_end_addr = multiboot_u32(tag->data + 12);
 	return 0;
 }
 
 static int parse_entry(struct parser *parser, const struct tag *tag)
 {
 	parser->header->has_entry = true;
-	parser->header->address.entry = get_u32(tag->data);
+	parser->header->address.entry = multiboot_u32(tag->data);
 	return 0;
 }
 
 static int parse_console(struct parser *parser, const struct tag *tag)
 {
 	parser->header->console_required =
-		!tag->optional && (get_u32(tag->data) & CONSOLE_REQUIRED);
+		!tag->optional && (multiboot_u32(tag->data) & CONSOLE_REQUIRED);
 	return 0;
 }
 
@@ -137,8 +116,8 @@ static int parse_framebuffer(struct parser *parser, const struct tag *tag)
 {
 	if (tag->optional)
 		return 0;
-	return refuse(
-		parser, -ENOTSUP,
+	return multiboot_refuse(
+		&parser->message, -ENOTSUP,
 		"multiboot2 framebuffer tag (5) is required (flags bit 0 "
 		"is 0), but this machine has no framebuffer: make the tag "
 		"optional and print to the serial port");
@@ -162,31 +141,34 @@ static int parse_efi(struct parser *parser, const struct tag *tag)
 static int parse_relocatable(struct parser *parser, const struct tag *tag)
 {
 	struct mb2_header *header = parser->header;
-	uint32_t preference = get_u32(tag->data + 12);
+	uint32_t preference = multiboot_u32(tag->data + 12);
 
 	header->relocatable = true;
-	header->min_addr = get_u32(tag->data);
-	header->max_addr = get_u32(tag->data + 4);
-	header->align = get_u32(tag->data + 8);
+	header->min_addr = multiboot_u32(tag->data);
+	header->max_addr = multiboot_u32(tag->data + 4);
+	header->align = multiboot_u32(tag->data + 8);
 	if (!header->align)
 		header->align = 1;
 	if (header->align & (header->align - 1))
-		return refuse(parser, -EINVAL,
-			      "multiboot2 relocatable tag (10): align 0x%x is "
-			      "no power of two: use the image's alignment, as "
-			      "0x1000",
-			      header->align);
+		return multiboot_refuse(
+			&parser->message, -EINVAL,
+			"multiboot2 relocatable tag (10): align 0x%x is "
+			"no power of two: use the image's alignment, as "
+			"0x1000",
+			header->align);
 	if (header->min_addr > header->max_addr)
-		return refuse(parser, -EINVAL,
-			      "multiboot2 relocatable tag (10): min_addr 0x%x "
-			      "is above max_addr 0x%x: exchange them",
-			      header->min_addr, header->max_addr);
+		return multiboot_refuse(
+			&parser->message, -EINVAL,
+			"multiboot2 relocatable tag (10): min_addr 0x%x "
+			"is above max_addr 0x%x: exchange them",
+			header->min_addr, header->max_addr);
 	if (preference > MB2_PREFER_HIGH)
-		return refuse(parser, -EINVAL,
-			      "multiboot2 relocatable tag (10): preference %u "
-			      "is unknown: use 0 (none), 1 (lowest) or 2 "
-			      "(highest)",
-			      preference);
+		return multiboot_refuse(
+			&parser->message, -EINVAL,
+			"multiboot2 relocatable tag (10): preference %u "
+			"is unknown: use 0 (none), 1 (lowest) or 2 "
+			"(highest)",
+			preference);
 	header->preference = (enum mb2_preference)preference;
 	return 0;
 }
@@ -221,14 +203,15 @@ static int read_tag(struct parser *parser, uint32_t offset, uint32_t left,
 	uint32_t least = TAG_FIXED;
 
 	if (left < TAG_FIXED)
-		return refuse(parser, -EINVAL,
-			      "multiboot2 header_length %u ends before the end "
-			      "tag: close the header with a tag of type 0 and "
-			      "size 8 and count it in",
-			      parser->header->length);
-	tag->type = get_u16(at);
-	tag->optional = get_u16(at + 2) & TAG_OPTIONAL;
-	tag->size = get_u32(at + 4);
+		return multiboot_refuse(
+			&parser->message, -EINVAL,
+			"multiboot2 header_length %u ends before the end "
+			"tag: close the header with a tag of type 0 and "
+			"size 8 and count it in",
+			parser->header->length);
+	tag->type = multiboot_u16(at);
+	tag->optional = multiboot_u16(at + 2) & TAG_OPTIONAL;
+	tag->size = multiboot_u32(at + 4);
 	tag->data = at + TAG_FIXED;
 	if (tag->type < NR_TAGS) {
 		name = tag_kinds[tag->type].name;
@@ -236,19 +219,21 @@ static int read_tag(struct parser *parser, uint32_t offset, uint32_t left,
 	}
 	if (tag->size < least ||
 	    (tag->type == TAG_END && tag->size != TAG_FIXED))
-		return refuse(parser, -EINVAL,
-			      "multiboot2 %s tag (%u) at file offset 0x%x: "
-			      "size %u must be %s%u: correct it, or align the "
-			      "tag to 8 bytes",
-			      name, tag->type, offset, tag->size,
-			      tag->type == TAG_END ? "" : "at least ", least);
+		return multiboot_refuse(
+			&parser->message, -EINVAL,
+			"multiboot2 %s tag (%u) at file offset 0x%x: "
+			"size %u must be %s%u: correct it, or align the "
+			"tag to 8 bytes",
+			name, tag->type, offset, tag->size,
+			tag->type == TAG_END ? "" : "at least ", least);
 	if (tag->size > left)
-		return refuse(parser, -EINVAL,
-			      "multiboot2 %s tag (%u) at file offset 0x%x: "
-			      "size %u goes beyond the header's end, %u bytes "
-			      "on: correct it or header_length (%u)",
-			      name, tag->type, offset, tag->size, left,
-			      parser->header->length);
+		return multiboot_refuse(
+			&parser->message, -EINVAL,
+			"multiboot2 %s tag (%u) at file offset 0x%x: "
+			"size %u goes beyond the header's end, %u bytes "
+			"on: correct it or header_length (%u)",
+			name, tag->type, offset, tag->size, left,
+			parser->header->length);
 	return 0;
 }
 
@@ -268,11 +253,12 @@ static int parse_tags(struct parser *parser)
 		if (tag.type < NR_TAGS)
 			error = tag_kinds[tag.type].parse(parser, &tag);
 		else if (!tag.optional)
-			error = refuse(parser, -ENOTSUP,
-				       "multiboot2 tag of unknown type %u at "
-				       "file offset 0x%x is required: remove "
-				       "it or make it optional (flags bit 0)",
-				       tag.type, offset);
+			error = multiboot_refuse(
+				&parser->message, -ENOTSUP,
+				"multiboot2 tag of unknown type %u at "
+				"file offset 0x%x is required: remove "
+				"it or make it optional (flags bit 0)",
+				tag.type, offset);
 		if (error)
 			return error;
 		/* size <= left <= MB2_SEARCH: rounding up does not wrap. */
@@ -295,53 +281,59 @@ static int check_address(struct parser *parser)
 	struct multiboot_address *address = &header->address;
 
 	if (!header->has_entry)
-		return refuse(parser, -EINVAL,
-			      "multiboot2 address tag (2) without an entry "
-			      "address tag (3): nothing says where to start: "
-			      "add one");
+		return multiboot_refuse(
+			&parser->message, -EINVAL,
+			"multiboot2 address tag (2) without an entry "
+			"address tag (3): nothing says where to start: "
+			"add one");
 	if (address->load_addr == LOAD_FROM_START) {
 		if (address->header_addr < header->offset)
-			return refuse(parser, -EINVAL,
-				      "multiboot2 address tag (2): header_addr "
-				      "0x%x and load_addr -1 put the load's "
-				      "start, which is the file's start, below "
-				      "address 0, as the header is at file "
-				      "offset 0x%x: correct header_addr",
-				      address->header_addr, header->offset);
+			return multiboot_refuse(
+				&parser->message, -EINVAL,
+				"multiboot2 address tag (2): header_addr "
+				"0x%x and load_addr -1 put the load's "
+				"start, which is the file's start, below "
+				"address 0, as the header is at file "
+				"offset 0x%x: correct header_addr",
+				address->header_addr, header->offset);
 		address->load_addr = address->header_addr - header->offset;
 	}
 	return multiboot_address_check(address, header->offset, &names,
-				       parser->err, parser->err_len);
+				       parser->message.err,
+				       parser->message.err_len);
 }
 
 static int parse_header(struct parser *parser, uint32_t offset)
 {
 	const uint8_t *at = parser->bytes + offset;
 	struct mb2_header *header = parser->header;
-	uint32_t architecture = get_u32(at + 4), length = get_u32(at + 8);
+	uint32_t architecture = multiboot_u32(at + 4),
+		 length = multiboot_u32(at + 8);
 	int error;
 
 	*header = (struct mb2_header){.offset = offset, .length = length};
 	if (architecture != ARCHITECTURE_I386)
-		return refuse(parser, -EINVAL,
-			      "multiboot2 architecture %u%s at file offset "
-			      "0x%x: this machine starts 0 (i386): set it to 0",
-			      architecture,
-			      architecture == ARCHITECTURE_MIPS ? " (MIPS)"
-								: "",
-			      offset);
+		return multiboot_refuse(
+			&parser->message, -EINVAL,
+			"multiboot2 architecture %u%s at file offset "
+			"0x%x: this machine starts 0 (i386): set it to 0",
+			architecture,
+			architecture == ARCHITECTURE_MIPS ? " (MIPS)" : "",
+			offset);
 	if (length < HEADER_FIXED + TAG_FIXED)
-		return refuse(parser, -EINVAL,
-			      "multiboot2 header_length %u at file offset 0x%x "
-			      "is too short for an end tag: it counts from the "
-			      "magic to the end tag, at least %d",
-			      length, offset, HEADER_FIXED + TAG_FIXED);
+		return multiboot_refuse(
+			&parser->message, -EINVAL,
+			"multiboot2 header_length %u at file offset 0x%x "
+			"is too short for an end tag: it counts from the "
+			"magic to the end tag, at least %d",
+			length, offset, HEADER_FIXED + TAG_FIXED);
 	if (length > parser->len - offset)
-		return refuse(parser, -EINVAL,
-			      "multiboot2 header_length %u at file offset 0x%x "
-			      "goes beyond the first %zu bytes of the file: "
-			      "put the header in front or correct it",
-			      length, offset, parser->len);
+		return multiboot_refuse(
+			&parser->message, -EINVAL,
+			"multiboot2 header_length %u at file offset 0x%x "
+			"goes beyond the first %zu bytes of the file: "
+			"put the header in front or correct it",
+			length, offset, parser->len);
 	error = parse_tags(parser);
 	if (!error && header->has_address)
 		error = check_address(parser);
@@ -355,23 +347,27 @@ static int refuse_near_miss(const struct parser *parser, uint32_t offset)
 	uint32_t sum;
 
 	if (offset % HEADER_ALIGN)
-		return refuse(parser, -ENOENT,
-			      "multiboot2 magic at file offset 0x%x is no "
-			      "header, as that is no multiple of 8: align its "
-			      "section to 8",
-			      offset);
-	sum = get_u32(at) + get_u32(at + 4) + get_u32(at + 8);
-	return refuse(parser, -ENOENT,
-		      "multiboot2 checksum 0x%x at file offset 0x%x does not "
-		      "make the sum 0: it must be 0x%x",
-		      get_u32(at + 12), offset, 0 - sum);
+		return multiboot_refuse(
+			&parser->message, -ENOENT,
+			"multiboot2 magic at file offset 0x%x is no "
+			"header, as that is no multiple of 8: align its "
+			"section to 8",
+			offset);
+	sum = multiboot_u32(at) + multiboot_u32(at + 4) + multiboot_u32(at + 8);
+	return multiboot_refuse(
+		&parser->message, -ENOENT,
+		"multiboot2 checksum 0x%x at file offset 0x%x does not "
+		"make the sum 0: it must be 0x%x",
+		multiboot_u32(at + 12), offset, 0 - sum);
 }
 
 int mb2_header_find(struct mb2_header *header, const uint8_t *bytes, size_t len,
 		    char *err, size_t err_len)
 {
-	struct parser parser = {bytes, len < MB2_SEARCH ? len : MB2_SEARCH,
-				header, err, err_len};
+	struct parser parser = {bytes,
+				len < MB2_SEARCH ? len : MB2_SEARCH,
+				header,
+				{err, err_len}};
 	const uint32_t none = UINT32_MAX;
 	uint32_t foreign = none, near = none;
 
@@ -380,13 +376,13 @@ int mb2_header_find(struct mb2_header *header, const uint8_t *bytes, size_t len,
 	     offset += 4) {
 		const uint8_t *at = bytes + offset;
 
-		if (get_u32(at) != HEADER_MAGIC)
+		if (multiboot_u32(at) != HEADER_MAGIC)
 			continue;
-		if (offset % HEADER_ALIGN || get_u32(at) + get_u32(at + 4) +
-						     get_u32(at + 8) +
-						     get_u32(at + 12))
+		if (offset % HEADER_ALIGN ||
+		    multiboot_u32(at) + multiboot_u32(at + 4) +
+			    multiboot_u32(at + 8) + multiboot_u32(at + 12))
 			near = offset;
-		else if (get_u32(at + 4) == ARCHITECTURE_I386)
+		else if (multiboot_u32(at + 4) == ARCHITECTURE_I386)
 			return parse_header(&parser, offset);
 		else if (foreign == none)
 			foreign = offset;
@@ -395,8 +391,9 @@ int mb2_header_find(struct mb2_header *header, const uint8_t *bytes, size_t len,
 		return parse_header(&parser, foreign);
 	if (near != none)
 		return refuse_near_miss(&parser, near);
-	return refuse(&parser, -ENOENT,
-		      "no multiboot2 header (magic 0x%x at a multiple of 8) in "
-		      "the first %zu bytes: put its section first",
-		      HEADER_MAGIC, parser.len);
+	return multiboot_refuse(
+		&parser.message, -ENOENT,
+		"no multiboot2 header (magic 0x%x at a multiple of 8) in "
+		"the first %zu bytes: put its section first",
+		HEADER_MAGIC, parser.len);
 }

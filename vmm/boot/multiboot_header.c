@@ -12,8 +12,8 @@
 #include "vmm/boot/multiboot.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
+
+#include "vmm/boot/multiboot_parse.h"
 
 #define HEADER_MAGIC   UINT32_C(0x1badb002)
 #define HEADER_FIXED   12 /* magic, flags, checksum */
@@ -23,49 +23,26 @@
 #define FLAG_VIDEO     (UINT32_C(1) << 2)
 #define FLAG_ADDRESS   (UINT32_C(1) << 16)
 
-static uint32_t get_u32(const uint8_t *at)
-{
-	return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
-	       (uint32_t)at[3] << 24;
-}
-
-/* Where a message goes. */
-struct message {
-	char *err;
-	size_t err_len;
-};
-
-/* Writes the line and returns the error. */
-__attribute__((format(printf, 3, 4))) static int
-refuse(const struct message *message, int error, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(message->err, message->err_len, format, args);
-	va_end(args);
-	return error;
-}
-
 static int check_flags(const struct mb_header *header,
-		       const struct message *message)
+		       const struct multiboot_message *message)
 {
 	uint32_t unknown = header->flags & FLAGS_REQUIRED & ~FLAGS_KNOWN;
 
 	if (!unknown)
 		return 0;
-	return refuse(message, -ENOTSUP,
-		      "multiboot flags 0x%x at file offset 0x%x require "
-		      "feature %d, but only 0 (modules on pages), 1 (memory "
-		      "information) and 2 (video mode) are defined: clear bit "
-		      "%d",
-		      header->flags, header->offset, __builtin_ctz(unknown),
-		      __builtin_ctz(unknown));
+	return multiboot_refuse(
+		message, -ENOTSUP,
+		"multiboot flags 0x%x at file offset 0x%x require "
+		"feature %d, but only 0 (modules on pages), 1 (memory "
+		"information) and 2 (video mode) are defined: clear bit "
+		"%d",
+		header->flags, header->offset, __builtin_ctz(unknown),
+		__builtin_ctz(unknown));
 }
 
 /* 3.1.3; left: bytes from the header's start on. */
 static int read_address(struct mb_header *header, const uint8_t *at,
-			size_t left, const struct message *message)
+			size_t left, const struct multiboot_message *message)
 {
 	static const struct multiboot_address_names names = {
 		.fields = "multiboot address fields",
@@ -73,20 +50,21 @@ static int read_address(struct mb_header *header, const uint8_t *at,
 	};
 
 	if (left < HEADER_ADDRESS)
-		return refuse(message, -EINVAL,
-			      "multiboot header at file offset 0x%x: flag 16 "
-			      "says that it has address fields, %d bytes in "
-			      "all, but %zu bytes on is the end of the file or "
-			      "of its first %d bytes: put the header in front "
-			      "or clear the flag",
-			      header->offset, HEADER_ADDRESS, left, MB_SEARCH);
+		return multiboot_refuse(
+			message, -EINVAL,
+			"multiboot header at file offset 0x%x: flag 16 "
+			"says that it has address fields, %d bytes in "
+			"all, but %zu bytes on is the end of the file or "
+			"of its first %d bytes: put the header in front "
+			"or clear the flag",
+			header->offset, HEADER_ADDRESS, left, MB_SEARCH);
 	header->has_address = true;
 	header->address = (struct multiboot_address){
-		.header_addr = get_u32(at + 12),
-		.load_addr = get_u32(at + 16),
-		.load_end_addr = get_u32(at + 20),
-		.bss_end_addr = get_u32(at + 24),
-		.entry = get_u32(at + 28),
+		.header_addr = multiboot_u32(at + 12),
+		.load_addr = multiboot_u32(at + 16),
+		.load_end_addr = multiboot_u32(at + 20),
+		.bss_end_addr = multiboot_u32(at + 24),
+		.entry = multiboot_u32(at + 28),
 	};
 	return multiboot_address_check(&header->address, header->offset, &names,
 				       message->err, message->err_len);
@@ -95,7 +73,7 @@ static int read_address(struct mb_header *header, const uint8_t *at,
 int mb_header_find(struct mb_header *header, const uint8_t *bytes, size_t len,
 		   char *err, size_t err_len)
 {
-	struct message message = {err, err_len};
+	struct multiboot_message message = {err, err_len};
 	const uint32_t none = UINT32_MAX;
 	uint32_t near = none;
 	int rc;
@@ -105,11 +83,11 @@ int mb_header_find(struct mb_header *header, const uint8_t *bytes, size_t len,
 	for (uint32_t offset = 0;
 	     len >= HEADER_FIXED && offset <= len - HEADER_FIXED; offset += 4) {
 		const uint8_t *at = bytes + offset;
-		uint32_t flags = get_u32(at + 4);
+		uint32_t flags = multiboot_u32(at + 4);
 
-		if (get_u32(at) != HEADER_MAGIC)
+		if (multiboot_u32(at) != HEADER_MAGIC)
 			continue;
-		if (HEADER_MAGIC + flags + get_u32(at + 8)) {
+		if (HEADER_MAGIC + flags + multiboot_u32(at + 8)) {
 			near = offset;
 			continue;
 		}
@@ -125,13 +103,15 @@ int mb_header_find(struct mb_header *header, const uint8_t *bytes, size_t len,
 					      &message);
 	}
 	if (near != none)
-		return refuse(&message, -ENOENT,
-			      "multiboot checksum 0x%x at file offset 0x%x "
-			      "does not make the sum 0: it must be 0x%x",
-			      get_u32(bytes + near + 8), near,
-			      0 - (HEADER_MAGIC + get_u32(bytes + near + 4)));
-	return refuse(&message, -ENOENT,
-		      "no multiboot header (magic 0x%x at a multiple of 4) in "
-		      "the first %zu bytes: put its section first",
-		      HEADER_MAGIC, len);
+		return multiboot_refuse(
+			&message, -ENOENT,
+			"multiboot checksum 0x%x at file offset 0x%x "
+			"does not make the sum 0: it must be 0x%x",
+			multiboot_u32(bytes + near + 8), near,
+			0 - (HEADER_MAGIC + multiboot_u32(bytes + near + 4)));
+	return multiboot_refuse(
+		&message, -ENOENT,
+		"no multiboot header (magic 0x%x at a multiple of 4) in "
+		"the first %zu bytes: put its section first",
+		HEADER_MAGIC, len);
 }

@@ -56,6 +56,7 @@ struct core {
 	gpa_t ram_start;   /* of the range that is being looked through */
 	uint64_t left_out; /* bytes that do not fit an ELF32 file */
 	uint64_t lost;	   /* pages that could not be read */
+	gva_t refused;	   /* mappings from here on, as too many */
 
 	char *notes;
 	size_t notes_len;
@@ -229,11 +230,13 @@ static int add_mapping(struct core *core, gva_t gva, gpa_t gpa, uint64_t len,
 static int add_virtual(void *ctx, gva_t va, gpa_t pa, uint64_t len,
 		       unsigned flags)
 {
-	const struct core *core = ctx;
+	struct core *core = ctx;
 
-	if (core->nr_loads >= MAX_MAPPINGS)
+	if (core->nr_loads >= MAX_MAPPINGS) {
+		core->refused = va;
 		return -E2BIG;
-	return add_mapping(ctx, va, pa, len,
+	}
+	return add_mapping(core, va, pa, len,
 			   PF_R | (flags & PT_WRITE ? (uint32_t)PF_W : 0) |
 				   (flags & PT_NX ? 0 : (uint32_t)PF_X));
 }
@@ -273,14 +276,17 @@ static int add_segments(struct core *core)
 static int add_page_tables(struct core *core, struct view *view)
 {
 	struct pt_scan scan = {.max_tables = MAX_TABLES};
-	int rc = view_runs(view, &scan, add_virtual, core);
+	int rc;
 
+	core->refused = UINT64_MAX;
+	rc = view_runs(view, &scan, add_virtual, core);
 	if (rc != -E2BIG)
 		return rc;
 	core_note(core,
 		  "what the page tables map from 0x%llx on is left out: too "
 		  "many tables or pieces; it is in physical memory, at 0x%llx",
-		  (unsigned long long)scan.va,
+		  (unsigned long long)(scan.va < core->refused ? scan.va
+							       : core->refused),
 		  core->elf64 ? (unsigned long long)CORE_PHYSICAL : 0);
 	return 0;
 }

@@ -162,6 +162,26 @@ START_TEST(without_paging_the_image_is_where_it_is_linked_as_well)
 }
 END_TEST
 
+/* A second mapping of what is other memory already would hide that. */
+START_TEST(without_paging_an_image_linked_in_ram_is_where_it_was_loaded)
+{
+	image_close(image);
+	image_remove();
+	image_good(64)->p_vaddr = 0x200000;
+	w.ehdr.e_entry = 0x200000;
+	image_accept();
+	pm.image = image;
+	touch(0x100000, 7);
+	touch(0x200000, 8);
+	write_core();
+	ck_assert_uint_eq(nr_phdrs, 3);
+	load_is(1, 0x100000, 0x100000, 0x1000, PF_R | PF_W | PF_X);
+	load_is(2, 0x200000, 0x200000, 0x1000, PF_R | PF_W | PF_X);
+	ck_assert_int_eq(byte_of(1), 7);
+	ck_assert_int_eq(byte_of(2), 8);
+}
+END_TEST
+
 START_TEST(with_paging_addresses_are_what_the_tables_say)
 {
 	pm_long(pm_regs, 0x1000);
@@ -507,6 +527,9 @@ static void fill_content(TCase *tcase)
 	tcase_add_test(tcase, without_paging_addresses_are_physical);
 	tcase_add_test(tcase,
 		       without_paging_the_image_is_where_it_is_linked_as_well);
+	tcase_add_test(
+		tcase,
+		without_paging_an_image_linked_in_ram_is_where_it_was_loaded);
 	tcase_add_test(tcase, with_paging_addresses_are_what_the_tables_say);
 	tcase_add_test(tcase, absent_pages_are_neither_written_nor_made);
 	tcase_add_test(tcase, zero_pages_are_holes);

@@ -349,15 +349,26 @@ static int make_notes(struct core *core)
 
 /* The file. */
 
-/* fd is closed. */
+/* A stream of its own on fd, which stays open. */
+static FILE *open_stream(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	FILE *out = copy < 0 ? NULL : fdopen(copy, "w");
+
+	if (!out && copy >= 0)
+		close(copy);
+	return out;
+}
+
 static int write_head(const struct core *core, const struct core_layout *layout,
 		      int fd)
 {
-	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+	FILE *out = open_stream(fd);
 	bool bad;
 
 	if (!out)
 		return -errno;
+	errno = 0; /* ferror does not say which */
 	core_elf_write(out, layout);
 	fwrite(core->notes, 1, core->notes_len, out);
 	bad = ferror(out);
@@ -446,7 +457,7 @@ static int write_file(struct core *core, int fd)
 	};
 	uint64_t pages_at = core_elf_pages_at(&layout);
 	uint8_t *buf = malloc(CHUNK);
-	int rc = buf ? write_head(core, &layout, dup(fd)) : -ENOMEM;
+	int rc = buf ? write_head(core, &layout, fd) : -ENOMEM;
 
 	if (!rc && ftruncate(fd, (off_t)(pages_at + core->pages_len)))
 		rc = -errno;

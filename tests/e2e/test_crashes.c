@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #endif
 #include <dirent.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -339,6 +340,50 @@ START_TEST(interrupted_guest_leaves_a_core)
 }
 END_TEST
 
+/* Has the process a file open whose name ends so? */
+static bool has_open(pid_t pid, const char *end)
+{
+	char dir[32], target[PATH_MAX];
+	const struct dirent *entry;
+	bool found = false;
+	DIR *fds;
+
+	snprintf(dir, sizeof(dir), "/proc/%d/fd", (int)pid);
+	fds = opendir(dir);
+	while (fds && !found && (entry = readdir(fds))) {
+		ssize_t n = readlinkat(dirfd(fds), entry->d_name, target,
+				       sizeof(target) - 1);
+
+		target[n > 0 ? n : 0] = '\0';
+		found = n >= (ssize_t)strlen(end) &&
+			!strcmp(target + n - strlen(end), end);
+	}
+	if (fds)
+		closedir(fds);
+	return found;
+}
+
+/* To find what is present in so much memory takes a while. */
+START_TEST(second_signal_ends_a_dump_at_once)
+{
+	const char *core = must_file("never");
+	struct run run = {.input = RUN_NULL};
+
+	RUN_START(&run, must_built("guest/spin.elf"), "-m", "256G", "--dump",
+		  core);
+	run_expect(&run, "here for ever\n");
+	kill(run.pid, SIGINT);
+	while (!has_open(run.pid, "/pagemap"))
+		must_sleep(0.001);
+	kill(run.pid, SIGTERM);
+	run_end(&run);
+	run_is(&run, 143);
+	ck_assert(run.killed_by_signal);
+	ck_assert_int_ne(access(core, F_OK), 0);
+	run_free(&run);
+}
+END_TEST
+
 START_TEST(guest_without_its_image_leaves_a_core)
 {
 	const char *path = must_file("touch.elf"), *core = must_file("core");
@@ -467,6 +512,7 @@ static void fill_dump(TCase *tcase)
 	tcase_add_loop_test(tcase, every_end_writes_a_core, 0,
 			    NR(ends) * NR(pagers));
 	tcase_add_test(tcase, interrupted_guest_leaves_a_core);
+	tcase_add_test(tcase, second_signal_ends_a_dump_at_once);
 	tcase_add_test(tcase, guest_without_its_image_leaves_a_core);
 	tcase_add_test(tcase, pages_that_nobody_touched_stay_in_the_image);
 	tcase_add_test(tcase, dump_never_replaces_what_it_must_not);

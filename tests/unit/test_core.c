@@ -70,7 +70,7 @@ static void narrow(void)
 
 static void write_core(void)
 {
-	ck_assert_msg(!core_write(path, &pm, NULL, NULL, &result), "%s",
+	ck_assert_msg(!core_write(path, &pm, NULL, &result), "%s",
 		      result.error);
 	core_fd = open(path, O_RDONLY);
 	ck_assert_int_ge(core_fd, 0);
@@ -219,7 +219,7 @@ START_TEST(absent_pages_are_neither_written_nor_made)
 	write_core();
 	ck_assert_uint_eq(result.pages, 3);
 	pages = result.pages;
-	ck_assert_int_eq(core_write(path, &pm, NULL, NULL, &result), 0);
+	ck_assert_int_eq(core_write(path, &pm, NULL, &result), 0);
 	ck_assert_uint_eq(result.pages, pages);
 }
 END_TEST
@@ -479,22 +479,43 @@ START_TEST(old_core_is_replaced)
 }
 END_TEST
 
-static bool at_once(void *ctx)
+static bool is_pending(int signal_number)
 {
-	++*(int *)ctx;
-	return true;
+	sigset_t pending;
+
+	return !sigpending(&pending) && sigismember(&pending, signal_number);
 }
 
+/* The signal is not lost with it. */
 START_TEST(core_that_is_abandoned_leaves_nothing)
 {
-	int asked = 0;
+	sigset_t signals;
 
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	raise(SIGTERM);
 	touch(0x3000, 1);
-	ck_assert_int_eq(core_write(path, &pm, at_once, &asked, &result),
-			 -ECANCELED);
-	ck_assert_int_eq(asked, 1);
+	ck_assert_int_eq(core_write(path, &pm, &signals, &result), -ECANCELED);
+	ck_assert(is_pending(SIGTERM));
 	ck_assert_ptr_nonnull(strstr(result.error, "interrupted"));
 	nothing_is_left();
+}
+END_TEST
+
+START_TEST(other_signals_do_not_abandon_a_core)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	raise(SIGTERM);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	ck_assert_int_eq(core_write(path, &pm, &signals, &result), 0);
+	raise(SIGINT);
+	ck_assert(is_pending(SIGINT)); /* it is blocked now */
 }
 END_TEST
 
@@ -506,7 +527,7 @@ START_TEST(full_disk_leaves_nothing)
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	for (gpa_t gpa = 0; gpa < 2 * MIB; gpa += PAGE_SIZE)
 		touch(gpa, 1);
-	ck_assert_int_eq(core_write(path, &pm, NULL, NULL, &result), -EFBIG);
+	ck_assert_int_eq(core_write(path, &pm, NULL, &result), -EFBIG);
 	ck_assert_ptr_nonnull(strstr(result.error, "File too large"));
 	nothing_is_left();
 }
@@ -517,7 +538,7 @@ START_TEST(folder_that_is_not_there_is_an_error)
 	char deep[160];
 
 	snprintf(deep, sizeof(deep), "%s/core", path);
-	ck_assert_int_eq(core_write(deep, &pm, NULL, NULL, &result), -ENOENT);
+	ck_assert_int_eq(core_write(deep, &pm, NULL, &result), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(result.error, "No such file"));
 }
 END_TEST
@@ -554,6 +575,7 @@ static void fill_failures(TCase *tcase)
 {
 	tcase_add_test(tcase, old_core_is_replaced);
 	tcase_add_test(tcase, core_that_is_abandoned_leaves_nothing);
+	tcase_add_test(tcase, other_signals_do_not_abandon_a_core);
 	tcase_add_loop_test(tcase, full_disk_leaves_nothing, 0, 2);
 	tcase_add_test(tcase, folder_that_is_not_there_is_an_error);
 }

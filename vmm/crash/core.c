@@ -11,6 +11,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,8 +44,7 @@ struct run {
 struct core {
 	const struct postmortem *pm;
 	struct core_result *result;
-	bool (*stop)(void *ctx);
-	void *stop_ctx;
+	const sigset_t *signals; /* or NULL */
 
 	bool elf64;
 	struct run *runs; /* sorted by gpa */
@@ -431,6 +431,18 @@ static void read_pages(struct core *core, gpa_t gpa, uint8_t *buf, size_t len)
 		}
 }
 
+/* Somebody wants an end, although we are at it. */
+static bool interrupted(const struct core *core)
+{
+	sigset_t pending;
+
+	if (!core->signals)
+		return false;
+	sigpending(&pending);
+	sigandset(&pending, &pending, core->signals);
+	return !sigisemptyset(&pending);
+}
+
 static int write_run(struct core *core, const struct run *run, int fd,
 		     uint64_t pages_at, uint8_t *buf)
 {
@@ -439,7 +451,7 @@ static int write_run(struct core *core, const struct run *run, int fd,
 	for (uint64_t done = 0; !rc && done < run->len; done += CHUNK) {
 		size_t len = run->len - done < CHUNK ? run->len - done : CHUNK;
 
-		if (core->stop && core->stop(core->stop_ctx))
+		if (interrupted(core))
 			return -ECANCELED;
 		read_pages(core, run->gpa + done, buf, len);
 		rc = write_pages(fd, buf, len, pages_at + run->offset + done);
@@ -502,6 +514,9 @@ static int write_core(struct core *core, const char *path)
 		rc = make_notes(core);
 	if (rc)
 		return rc;
+	/* A file that is half written must not stay. */
+	if (core->signals)
+		sigprocmask(SIG_BLOCK, core->signals, NULL);
 	rc = write_beside(core, path);
 	if (rc == -ECANCELED)
 		return core_error(core, rc, "interrupted; nothing is written");
@@ -522,13 +537,12 @@ static int write_core(struct core *core, const char *path)
 }
 
 int core_write(const char *path, const struct postmortem *pm,
-	       bool (*stop)(void *ctx), void *ctx, struct core_result *result)
+	       const sigset_t *signals, struct core_result *result)
 {
 	struct core core = {
 		.pm = pm,
 		.result = result,
-		.stop = stop,
-		.stop_ctx = ctx,
+		.signals = signals,
 		.elf64 = wants_elf64(pm),
 	};
 	int rc;

@@ -193,6 +193,9 @@ static int check_dump(const struct session *s)
 				      "is the file of --trace, too; choose "
 				      "another one");
 	}
+	if (path[strlen(path) - 1] == '/')
+		return refuse("--dump", path,
+			      "is a folder's name; give a file's");
 	copy = strdup(path);
 	rc = copy ? access(dirname(copy), W_OK) : -1;
 	free(copy);

@@ -447,6 +447,17 @@ START_TEST(dump_never_replaces_what_it_must_not)
 }
 END_TEST
 
+START_TEST(dump_into_a_folder_is_an_error_at_once)
+{
+	struct run *run =
+		VMM("--dump", must_file("new/"), must_built("guest/hello.elf"));
+
+	run_is(run, 125);
+	run_err_has(run, "/new/: is a folder's name; give a file's\n");
+	run_out_is(run, "");
+}
+END_TEST
+
 START_TEST(dump_that_cannot_be_written_is_an_error_at_once)
 {
 	struct run *run = VMM("--dump", "/nonexistent/core",
@@ -516,6 +527,7 @@ static void fill_dump(TCase *tcase)
 	tcase_add_test(tcase, guest_without_its_image_leaves_a_core);
 	tcase_add_test(tcase, pages_that_nobody_touched_stay_in_the_image);
 	tcase_add_test(tcase, dump_never_replaces_what_it_must_not);
+	tcase_add_test(tcase, dump_into_a_folder_is_an_error_at_once);
 	tcase_add_test(tcase, dump_that_cannot_be_written_is_an_error_at_once);
 	tcase_add_test(tcase, full_disk_is_told_and_changes_no_status);
 }

@@ -273,14 +273,16 @@ LACKS := $(strip \
 	$(shell command -v iasl >/dev/null || echo iasl) \
 	$(shell command -v gdb >/dev/null || echo gdb) \
 	$(shell test ! -d /sys/module/kvm_pvm || echo whole) \
+	$(shell test ! -d /sys/module/kvm_amd || echo registers) \
 	$(shell test "$$(id -u)" = 0 -o -w /dev/userfaultfd -o \
 		"$$(cat /proc/sys/vm/unprivileged_userfaultfd 2>&1)" = 1 || echo uffd))
 export FAULTLINE_MAY_SKIP ?= $(LACKS)
 
 # Who lacks KVM gets an emulated machine that has it, and root besides; but no
-# network, and not another such machine inside.
+# network, and not another such machine inside. Its processor is AMD's.
 EMULATE := $(if $(filter kvm,$(LACKS)),scripts/with-kvm)
-EMULATED_SKIPS = FAULTLINE_MAY_SKIP='$(filter-out kvm root uffd whole,$(FAULTLINE_MAY_SKIP))'
+EMULATED_SKIPS = FAULTLINE_MAY_SKIP='$(or $(filter all,$(FAULTLINE_MAY_SKIP)), \
+	$(filter-out kvm root uffd whole,$(FAULTLINE_MAY_SKIP)) registers)'
 LACKS_ALL_THE_SAME := $(filter-out kvm,$(LACKS))
 
 check: lacks check-unit check-kvm check-e2e ## all tests

@@ -11,9 +11,9 @@
 #include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "pager/image_check.h"
+#include "pager/source.h"
 
 /* Raw headers are copied and patched in the host's byte order. */
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "x86 hosts only");
@@ -68,22 +68,14 @@ static struct section section_at(const struct reader *r, uint32_t i)
 	}
 }
 
-/* All of it, or an error. */
+/* All of it; a file that has become shorter is a damaged one. */
 static int read_all(const struct image *image, void *buf, uint64_t len,
 		    uint64_t offset)
 {
-	while (len) {
-		ssize_t n = pread(image->fd, buf, len, (off_t)offset);
+	struct pager_source file = source_file(image->path, image->fd);
+	int rc = file.read(file.ctx, buf, len, offset);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -ENOEXEC;
-		buf = (char *)buf + n;
-		offset += (uint64_t)n;
-		len -= (uint64_t)n;
-	}
-	return 0;
+	return rc == -ENODATA ? -ENOEXEC : rc;
 }
 
 static int read_headers(struct reader *r)

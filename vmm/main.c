@@ -193,6 +193,9 @@ static int check_dump(const struct session *s)
 				      "is the file of --trace, too; choose "
 				      "another one");
 	}
+	if (path[strlen(path) - 1] == '/')
+		return refuse("--dump", path,
+			      "is a folder's name; give a file's");
 	copy = strdup(path);
 	rc = copy ? access(dirname(copy), W_OK) : -1;
 	free(copy);
@@ -352,25 +355,15 @@ static bool end_pager(struct session *s)
 	return pager_stop(s->pager, &until);
 }
 
-/* Somebody wants an end, although we are at it. */
-static bool interrupted(void *ctx)
-{
-	const struct session *s = ctx;
-	const struct timespec now = {0};
-
-	return sigtimedwait(&s->events.signals, NULL, &now) > 0;
-}
-
-/* A file that is half written must not stay: signals are asked for instead of
- * taken, and a file that grows too large is an error like others. */
+/* A signal ends us at once, or as soon as what is half written is removed; a
+ * file that grows too large is an error like others. */
 static void dump(struct session *s, const struct postmortem *pm)
 {
 	const char *path = s->options.dump;
 	struct core_result result;
 
-	sigprocmask(SIG_BLOCK, &s->events.signals, NULL);
 	signal(SIGXFSZ, SIG_IGN);
-	if (core_write(path, pm, interrupted, s, &result))
+	if (core_write(path, pm, &s->events.signals, &result))
 		fprintf(stderr, "vmm: --dump %s: %s\n", path, result.error);
 	else if (result.note[0])
 		fprintf(stderr, "vmm: --dump %s: %s\n", path, result.note);

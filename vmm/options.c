@@ -301,11 +301,12 @@ static enum options_result take_timeout(struct options *o, const char *arg)
 	return OPTIONS_RUN;
 }
 
-static enum options_result take_dump(struct options *o, const char *arg)
+static enum options_result take_file(const char **file, const char *option,
+				     const char *arg)
 {
 	if (!*arg)
-		return usage("--dump: the file's name is empty");
-	o->dump = arg;
+		return usage("%s: the file's name is empty", option);
+	*file = arg;
 	return OPTIONS_RUN;
 }
 
@@ -361,13 +362,12 @@ static enum options_result take(struct options *o, int option, char *arg)
 	case OPT_STATS:
 		return take_stats(o, arg);
 	case OPT_TRACE:
-		o->trace = arg;
-		return OPTIONS_RUN;
+		return take_file(&o->trace, "--trace", arg);
 	case OPT_BOOT_TIMER:
 		o->boot_timer = true;
 		return OPTIONS_RUN;
 	case OPT_DUMP:
-		return take_dump(o, arg);
+		return take_file(&o->dump, "--dump", arg);
 	case OPT_TIMEOUT:
 		return take_timeout(o, arg);
 	case 'q':

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <sys/ioctl.h>
 
+#include "vmm/crash/registers.h"
+
 int xen_exit_enable(int vm_fd)
 {
 	struct kvm_enable_cap cap = {
@@ -145,7 +147,7 @@ int xen_exit_hypercall(const struct xen_env *env, int vcpu_fd,
 				 (uint32_t)r.rdx},
 		};
 	call.number = (uint32_t)r.rax;
-	call.cpl = s.ss.dpl; /* SDM 3A 5.5 */
+	call.cpl = registers_cpl(&s);
 	r.rax = (uint64_t)xen_hypercall(&call, &guest, end);
 	if (!s.cs.l)
 		r.rax = (uint32_t)r.rax;

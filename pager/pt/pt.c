@@ -369,11 +369,13 @@ static int add_leaf(struct open_run *open, gva_t va, gpa_t pa, uint64_t len,
 		return 0;
 	}
 	rc = close_run(open);
+	if (rc)
+		return rc;
 	open->va = va;
 	open->pa = pa;
 	open->len = len;
 	open->flags = flags;
-	return rc;
+	return 0;
 }
 
 /* The address that the position's next entry is about. */
@@ -451,8 +453,7 @@ int pt_runs(const struct pt_space *space, struct pt_scan *scan, pt_run_fn run,
 		else
 			break;
 	}
-	if (rc && rc != -E2BIG)
-		return rc;
+	/* One that run refused left none open. */
 	closed = close_run(&open);
 	return closed ? closed : rc;
 }

@@ -76,6 +76,7 @@ static const struct {
 	{{"x", "--trace"}, "--trace", "requires an argument"},
 	{{"x", "--dump"}, "--dump", "requires an argument"},
 	{{"x", "--dump="}, "--dump", "empty"},
+	{{"x", "--trace="}, "--trace", "empty"},
 	{{"x", "-a"}, "a", "requires an argument"},
 	{{"--hypercalls", "vmware", "x"}, "--hypercalls", "kvm, xen"},
 	{{"--lazy-ram=1", "x"}, "--lazy-ram", "argument"},

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #endif
 #include <dirent.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,11 +38,14 @@ static void err_has_in_order(struct run *run, const char *const *parts)
 	}
 }
 
-/* KVM on AMD processors resets a processor after a triple fault; then there is
- * nothing to see but that it says so. */
-static bool registers_are_lost(struct run *run)
+/* After a triple fault. Without them there is nothing to see but that it says
+ * so. */
+static bool have_registers(const struct run *run)
 {
-	return strstr(run->err.bytes, "registers are lost") != NULL;
+	return must_have("registers",
+			 !strstr(run->err.bytes, "registers are lost"),
+			 "KVM on AMD processors resets a processor after a "
+			 "triple fault");
 }
 
 START_TEST(triple_fault_shows_registers_and_code)
@@ -71,7 +75,7 @@ START_TEST(triple_fault_shows_registers_and_code)
 	run_is(run, 120);
 	run_out_is(run, "triple: about to fault three times\n");
 	run_err_has(run, "vmm: guest crashed: vCPU 0: triple fault\n");
-	if (registers_are_lost(run))
+	if (!have_registers(run))
 		return;
 	err_has_in_order(run, parts);
 	run_err_has(run, " <0f> 0b "); /* ud2 */
@@ -126,7 +130,7 @@ START_TEST(crash_deep_in_calls_shows_who_called_whom)
 	run_is(run, 120);
 	run_out_is(run, "crash: here it comes\n");
 	run_err_has(run, "vmm: guest crashed: vCPU 0: ");
-	if (crashes[i].triple && registers_are_lost(run))
+	if (crashes[i].triple && !have_registers(run))
 		return;
 	run_err_has(run, crashes[i].hint);
 	run_err_has(run, "  mode 64-bit mode, 4-level paging, ring 0\n");
@@ -339,6 +343,50 @@ START_TEST(interrupted_guest_leaves_a_core)
 }
 END_TEST
 
+/* Has the process a file open whose name ends so? */
+static bool has_open(pid_t pid, const char *end)
+{
+	char dir[32], target[PATH_MAX];
+	const struct dirent *entry;
+	bool found = false;
+	DIR *fds;
+
+	snprintf(dir, sizeof(dir), "/proc/%d/fd", (int)pid);
+	fds = opendir(dir);
+	while (fds && !found && (entry = readdir(fds))) {
+		ssize_t n = readlinkat(dirfd(fds), entry->d_name, target,
+				       sizeof(target) - 1);
+
+		target[n > 0 ? n : 0] = '\0';
+		found = n >= (ssize_t)strlen(end) &&
+			!strcmp(target + n - strlen(end), end);
+	}
+	if (fds)
+		closedir(fds);
+	return found;
+}
+
+/* To find what is present in so much memory takes a while. */
+START_TEST(second_signal_ends_a_dump_at_once)
+{
+	const char *core = must_file("never");
+	struct run run = {.input = RUN_NULL};
+
+	RUN_START(&run, must_built("guest/spin.elf"), "-m", "256G", "--dump",
+		  core);
+	run_expect(&run, "here for ever\n");
+	kill(run.pid, SIGINT);
+	while (!has_open(run.pid, "/pagemap"))
+		must_sleep(0.001);
+	kill(run.pid, SIGTERM);
+	run_end(&run);
+	run_is(&run, 143);
+	ck_assert(run.killed_by_signal);
+	ck_assert_int_ne(access(core, F_OK), 0);
+	run_free(&run);
+}
+END_TEST
+
 START_TEST(guest_without_its_image_leaves_a_core)
 {
 	const char *path = must_file("touch.elf"), *core = must_file("core");
@@ -399,6 +447,17 @@ START_TEST(dump_never_replaces_what_it_must_not)
 	run_is(VMM("--dump", "/dev/null", image), 125);
 	run_is(VMM("--dump", "/", image), 125);
 	run_is(VMM(image), 0);
+}
+END_TEST
+
+START_TEST(dump_into_a_folder_is_an_error_at_once)
+{
+	struct run *run =
+		VMM("--dump", must_file("new/"), must_built("guest/hello.elf"));
+
+	run_is(run, 125);
+	run_err_has(run, "/new/: is a folder's name; give a file's\n");
+	run_out_is(run, "");
 }
 END_TEST
 
@@ -467,9 +526,11 @@ static void fill_dump(TCase *tcase)
 	tcase_add_loop_test(tcase, every_end_writes_a_core, 0,
 			    NR(ends) * NR(pagers));
 	tcase_add_test(tcase, interrupted_guest_leaves_a_core);
+	tcase_add_test(tcase, second_signal_ends_a_dump_at_once);
 	tcase_add_test(tcase, guest_without_its_image_leaves_a_core);
 	tcase_add_test(tcase, pages_that_nobody_touched_stay_in_the_image);
 	tcase_add_test(tcase, dump_never_replaces_what_it_must_not);
+	tcase_add_test(tcase, dump_into_a_folder_is_an_error_at_once);
 	tcase_add_test(tcase, dump_that_cannot_be_written_is_an_error_at_once);
 	tcase_add_test(tcase, full_disk_is_told_and_changes_no_status);
 }

@@ -70,7 +70,7 @@ static void narrow(void)
 
 static void write_core(void)
 {
-	ck_assert_msg(!core_write(path, &pm, NULL, NULL, &result), "%s",
+	ck_assert_msg(!core_write(path, &pm, NULL, &result), "%s",
 		      result.error);
 	core_fd = open(path, O_RDONLY);
 	ck_assert_int_ge(core_fd, 0);
@@ -162,6 +162,26 @@ START_TEST(without_paging_the_image_is_where_it_is_linked_as_well)
 }
 END_TEST
 
+/* A second mapping of what is other memory already would hide that. */
+START_TEST(without_paging_an_image_linked_in_ram_is_where_it_was_loaded)
+{
+	image_close(image);
+	image_remove();
+	image_good(64)->p_vaddr = 0x200000;
+	w.ehdr.e_entry = 0x200000;
+	image_accept();
+	pm.image = image;
+	touch(0x100000, 7);
+	touch(0x200000, 8);
+	write_core();
+	ck_assert_uint_eq(nr_phdrs, 3);
+	load_is(1, 0x100000, 0x100000, 0x1000, PF_R | PF_W | PF_X);
+	load_is(2, 0x200000, 0x200000, 0x1000, PF_R | PF_W | PF_X);
+	ck_assert_int_eq(byte_of(1), 7);
+	ck_assert_int_eq(byte_of(2), 8);
+}
+END_TEST
+
 START_TEST(with_paging_addresses_are_what_the_tables_say)
 {
 	pm_long(pm_regs, 0x1000);
@@ -199,7 +219,7 @@ START_TEST(absent_pages_are_neither_written_nor_made)
 	write_core();
 	ck_assert_uint_eq(result.pages, 3);
 	pages = result.pages;
-	ck_assert_int_eq(core_write(path, &pm, NULL, NULL, &result), 0);
+	ck_assert_int_eq(core_write(path, &pm, NULL, &result), 0);
 	ck_assert_uint_eq(result.pages, pages);
 }
 END_TEST
@@ -266,7 +286,9 @@ START_TEST(hostile_tables_are_cut_with_a_note)
 	for (unsigned i = 0; i < 512; i++)
 		pm_put64(0x1000 + i * 8, 0x1003);
 	write_core();
-	ck_assert_ptr_nonnull(strstr(result.note, "left out"));
+	/* 2^20 pieces of a page each. */
+	ck_assert_ptr_nonnull(
+		strstr(result.note, "from 0x100000000 on is left out"));
 	ck_assert_uint_le(nr_phdrs, (1 << 20) + 2);
 	/* The last one in order: all of it is in the lower half. */
 	load_is(nr_phdrs - 1, CORE_PHYSICAL + 0x1000, 0x1000, 0x1000,
@@ -457,22 +479,43 @@ START_TEST(old_core_is_replaced)
 }
 END_TEST
 
-static bool at_once(void *ctx)
+static bool is_pending(int signal_number)
 {
-	++*(int *)ctx;
-	return true;
+	sigset_t pending;
+
+	return !sigpending(&pending) && sigismember(&pending, signal_number);
 }
 
+/* The signal is not lost with it. */
 START_TEST(core_that_is_abandoned_leaves_nothing)
 {
-	int asked = 0;
+	sigset_t signals;
 
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	raise(SIGTERM);
 	touch(0x3000, 1);
-	ck_assert_int_eq(core_write(path, &pm, at_once, &asked, &result),
-			 -ECANCELED);
-	ck_assert_int_eq(asked, 1);
+	ck_assert_int_eq(core_write(path, &pm, &signals, &result), -ECANCELED);
+	ck_assert(is_pending(SIGTERM));
 	ck_assert_ptr_nonnull(strstr(result.error, "interrupted"));
 	nothing_is_left();
+}
+END_TEST
+
+START_TEST(other_signals_do_not_abandon_a_core)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	raise(SIGTERM);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	ck_assert_int_eq(core_write(path, &pm, &signals, &result), 0);
+	raise(SIGINT);
+	ck_assert(is_pending(SIGINT)); /* it is blocked now */
 }
 END_TEST
 
@@ -484,7 +527,7 @@ START_TEST(full_disk_leaves_nothing)
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	for (gpa_t gpa = 0; gpa < 2 * MIB; gpa += PAGE_SIZE)
 		touch(gpa, 1);
-	ck_assert_int_eq(core_write(path, &pm, NULL, NULL, &result), -EFBIG);
+	ck_assert_int_eq(core_write(path, &pm, NULL, &result), -EFBIG);
 	ck_assert_ptr_nonnull(strstr(result.error, "File too large"));
 	nothing_is_left();
 }
@@ -495,7 +538,7 @@ START_TEST(folder_that_is_not_there_is_an_error)
 	char deep[160];
 
 	snprintf(deep, sizeof(deep), "%s/core", path);
-	ck_assert_int_eq(core_write(deep, &pm, NULL, NULL, &result), -ENOENT);
+	ck_assert_int_eq(core_write(deep, &pm, NULL, &result), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(result.error, "No such file"));
 }
 END_TEST
@@ -505,6 +548,9 @@ static void fill_content(TCase *tcase)
 	tcase_add_test(tcase, without_paging_addresses_are_physical);
 	tcase_add_test(tcase,
 		       without_paging_the_image_is_where_it_is_linked_as_well);
+	tcase_add_test(
+		tcase,
+		without_paging_an_image_linked_in_ram_is_where_it_was_loaded);
 	tcase_add_test(tcase, with_paging_addresses_are_what_the_tables_say);
 	tcase_add_test(tcase, absent_pages_are_neither_written_nor_made);
 	tcase_add_test(tcase, zero_pages_are_holes);
@@ -529,6 +575,7 @@ static void fill_failures(TCase *tcase)
 {
 	tcase_add_test(tcase, old_core_is_replaced);
 	tcase_add_test(tcase, core_that_is_abandoned_leaves_nothing);
+	tcase_add_test(tcase, other_signals_do_not_abandon_a_core);
 	tcase_add_loop_test(tcase, full_disk_leaves_nothing, 0, 2);
 	tcase_add_test(tcase, folder_that_is_not_there_is_an_error);
 }

@@ -303,6 +303,24 @@ START_TEST(code_is_shown_as_far_as_it_is_there)
 END_TEST
 
 /* Before paging is on the addresses are physical, and the symbols are not. */
+START_TEST(names_cannot_steer_a_terminal)
+{
+	image_close(image);
+	image_remove();
+	symbol_reset();
+	symbol_add("a\033[2J\n~ \x7f\xc3", HIGH + 0x100100, 0x40, FUNC, TEXT);
+	symbol_describe(64, HIGH + 0x100000);
+	image_accept();
+	pm.image = image;
+	begin_64();
+	pm.nr_faults = 1;
+	pm.faults[0] = (struct pager_event){.source = "b\r\x9b", .pages = 1};
+	explain();
+	says(" a\\x1b[2J\\x0a~ \\x7f\\xc3+0x10/0x40\n");
+	says(", b\\x0d\\x9b at 0x0\n");
+}
+END_TEST
+
 START_TEST(names_are_found_before_paging_is_on)
 {
 	pm_flat(pm_regs);
@@ -382,6 +400,9 @@ END_TEST
 
 START_TEST(damaged_symbols_are_mentioned)
 {
+	struct image renamed;
+	char odd[] = "c\033c";
+
 	image_close(image);
 	image_remove();
 	symbol_describe(64, HIGH + 0x100000);
@@ -392,6 +413,11 @@ START_TEST(damaged_symbols_are_mentioned)
 	explain();
 	says("guest.elf cannot be read: the table is damaged\n");
 	says("rip  ffffffff80100110\n");
+	renamed = *image;
+	renamed.path = odd;
+	pm.image = &renamed;
+	explain();
+	says("symbols of c\\x1bc cannot be read");
 }
 END_TEST
 
@@ -523,6 +549,7 @@ Suite *crash_suite(void)
 	tcase_add_test(tcase, instruction_pointer_gone_astray_is_explained);
 	tcase_add_test(tcase, instruction_that_kvm_cannot_emulate_is_explained);
 	tcase_add_test(tcase, code_is_shown_as_far_as_it_is_there);
+	tcase_add_test(tcase, names_cannot_steer_a_terminal);
 	tcase_add_test(tcase, names_are_found_before_paging_is_on);
 	tcase_add_test(tcase, names_are_found_in_an_image_that_was_moved);
 	tcase_add_test(tcase, names_are_found_where_paging_is_one_to_one);

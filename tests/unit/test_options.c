@@ -475,6 +475,7 @@ static const struct {
 	{{"g", "--lazy-ram", "--pager=eager"}, "--lazy-ram"},
 	{{"g", "--trace=t", "--pager=map"}, "--trace"},
 	{{"g", "--dump="}, "--dump"},
+	{{"g", "--trace="}, "--trace: the file's name is empty"},
 	{{"--nonsense", "g"}, "nonsense"},
 	{{"-z", "g"}, "'z'"},
 	{{"--m=1", "g"}, "ambiguous"},

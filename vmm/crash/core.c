@@ -11,6 +11,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,8 +44,7 @@ struct run {
 struct core {
 	const struct postmortem *pm;
 	struct core_result *result;
-	bool (*stop)(void *ctx);
-	void *stop_ctx;
+	const sigset_t *signals; /* or NULL */
 
 	bool elf64;
 	struct run *runs; /* sorted by gpa */
@@ -56,6 +56,7 @@ struct core {
 	gpa_t ram_start;   /* of the range that is being looked through */
 	uint64_t left_out; /* bytes that do not fit an ELF32 file */
 	uint64_t lost;	   /* pages that could not be read */
+	gva_t refused;	   /* mappings from here on, as too many */
 
 	char *notes;
 	size_t notes_len;
@@ -229,11 +230,13 @@ static int add_mapping(struct core *core, gva_t gva, gpa_t gpa, uint64_t len,
 static int add_virtual(void *ctx, gva_t va, gpa_t pa, uint64_t len,
 		       unsigned flags)
 {
-	const struct core *core = ctx;
+	struct core *core = ctx;
 
-	if (core->nr_loads >= MAX_MAPPINGS)
+	if (core->nr_loads >= MAX_MAPPINGS) {
+		core->refused = va;
 		return -E2BIG;
-	return add_mapping(ctx, va, pa, len,
+	}
+	return add_mapping(core, va, pa, len,
 			   PF_R | (flags & PT_WRITE ? (uint32_t)PF_W : 0) |
 				   (flags & PT_NX ? 0 : (uint32_t)PF_X));
 }
@@ -273,14 +276,17 @@ static int add_segments(struct core *core)
 static int add_page_tables(struct core *core, struct view *view)
 {
 	struct pt_scan scan = {.max_tables = MAX_TABLES};
-	int rc = view_runs(view, &scan, add_virtual, core);
+	int rc;
 
+	core->refused = UINT64_MAX;
+	rc = view_runs(view, &scan, add_virtual, core);
 	if (rc != -E2BIG)
 		return rc;
 	core_note(core,
 		  "what the page tables map from 0x%llx on is left out: too "
 		  "many tables or pieces; it is in physical memory, at 0x%llx",
-		  (unsigned long long)scan.va,
+		  (unsigned long long)(scan.va < core->refused ? scan.va
+							       : core->refused),
 		  core->elf64 ? (unsigned long long)CORE_PHYSICAL : 0);
 	return 0;
 }
@@ -343,15 +349,26 @@ static int make_notes(struct core *core)
 
 /* The file. */
 
-/* fd is closed. */
+/* A stream of its own on fd, which stays open. */
+static FILE *open_stream(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	FILE *out = copy < 0 ? NULL : fdopen(copy, "w");
+
+	if (!out && copy >= 0)
+		close(copy);
+	return out;
+}
+
 static int write_head(const struct core *core, const struct core_layout *layout,
 		      int fd)
 {
-	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+	FILE *out = open_stream(fd);
 	bool bad;
 
 	if (!out)
 		return -errno;
+	errno = 0; /* ferror does not say which */
 	core_elf_write(out, layout);
 	fwrite(core->notes, 1, core->notes_len, out);
 	bad = ferror(out);
@@ -414,6 +431,18 @@ static void read_pages(struct core *core, gpa_t gpa, uint8_t *buf, size_t len)
 		}
 }
 
+/* Somebody wants an end, although we are at it. */
+static bool interrupted(const struct core *core)
+{
+	sigset_t pending;
+
+	if (!core->signals)
+		return false;
+	sigpending(&pending);
+	sigandset(&pending, &pending, core->signals);
+	return !sigisemptyset(&pending);
+}
+
 static int write_run(struct core *core, const struct run *run, int fd,
 		     uint64_t pages_at, uint8_t *buf)
 {
@@ -422,7 +451,7 @@ static int write_run(struct core *core, const struct run *run, int fd,
 	for (uint64_t done = 0; !rc && done < run->len; done += CHUNK) {
 		size_t len = run->len - done < CHUNK ? run->len - done : CHUNK;
 
-		if (core->stop && core->stop(core->stop_ctx))
+		if (interrupted(core))
 			return -ECANCELED;
 		read_pages(core, run->gpa + done, buf, len);
 		rc = write_pages(fd, buf, len, pages_at + run->offset + done);
@@ -440,7 +469,7 @@ static int write_file(struct core *core, int fd)
 	};
 	uint64_t pages_at = core_elf_pages_at(&layout);
 	uint8_t *buf = malloc(CHUNK);
-	int rc = buf ? write_head(core, &layout, dup(fd)) : -ENOMEM;
+	int rc = buf ? write_head(core, &layout, fd) : -ENOMEM;
 
 	if (!rc && ftruncate(fd, (off_t)(pages_at + core->pages_len)))
 		rc = -errno;
@@ -485,6 +514,9 @@ static int write_core(struct core *core, const char *path)
 		rc = make_notes(core);
 	if (rc)
 		return rc;
+	/* A file that is half written must not stay. */
+	if (core->signals)
+		sigprocmask(SIG_BLOCK, core->signals, NULL);
 	rc = write_beside(core, path);
 	if (rc == -ECANCELED)
 		return core_error(core, rc, "interrupted; nothing is written");
@@ -505,13 +537,12 @@ static int write_core(struct core *core, const char *path)
 }
 
 int core_write(const char *path, const struct postmortem *pm,
-	       bool (*stop)(void *ctx), void *ctx, struct core_result *result)
+	       const sigset_t *signals, struct core_result *result)
 {
 	struct core core = {
 		.pm = pm,
 		.result = result,
-		.stop = stop,
-		.stop_ctx = ctx,
+		.signals = signals,
 		.elf64 = wants_elf64(pm),
 	};
 	int rc;

@@ -20,7 +20,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
+#include <signal.h>
 
 #include "vmm/crash/postmortem.h"
 
@@ -35,8 +35,10 @@ struct core_result {
 
 /*
  * Writes path as a whole or not at all: into a new file beside it, renamed when
- * complete. stop: asked now and then; true abandons it. Nobody changes guest
- * memory meanwhile. 0, or with result->error filled -ECANCELED or -errno.
+ * complete. signals: from when there is something to clean up they are blocked,
+ * and stay so; one that is pending abandons the file, and stays pending. NULL:
+ * none. Nobody changes guest memory meanwhile. 0, or with result->error filled
+ * -ECANCELED or -errno.
  */
 int core_write(const char *path, const struct postmortem *pm,
-	       bool (*stop)(void *ctx), void *ctx, struct core_result *result);
+	       const sigset_t *signals, struct core_result *result);

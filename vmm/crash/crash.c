@@ -82,6 +82,16 @@ static void put_bits(FILE *out, const char *name, uint64_t value,
 
 /* Names. */
 
+/* One from a file may hold anything, also what a terminal would obey. */
+static void put_name(FILE *out, const char *name)
+{
+	for (; *name; name++)
+		if (*name >= ' ' && *name <= '~')
+			putc(*name, out);
+		else
+			fprintf(out, "\\x%02x", (unsigned char)*name);
+}
+
 /* The p_vaddr that stands for a physical address, if the image has it. */
 static bool to_image(const struct image *image, gpa_t gpa, gva_t *vaddr)
 {
@@ -125,7 +135,9 @@ static void put_symbol(struct account *a, struct view *view,
 
 	if (!find_symbol(a, view, s, gva - back, &symbol))
 		return;
-	fprintf(a->out, " %s+0x%" PRIx64, symbol.name, symbol.offset + back);
+	putc(' ', a->out);
+	put_name(a->out, symbol.name);
+	fprintf(a->out, "+0x%" PRIx64, symbol.offset + back);
 	if (symbol.size)
 		fprintf(a->out, "/0x%" PRIx64, symbol.size);
 }
@@ -334,9 +346,11 @@ static void put_faults(const struct account *a)
 		fprintf(a->out, " 0x%" PRIx64, e->gpa);
 		if (e->pages > 1)
 			fprintf(a->out, " and %u more", e->pages - 1);
-		if (e->source)
-			fprintf(a->out, ", %s at 0x%" PRIx64, e->source,
-				e->offset);
+		if (e->source) {
+			fputs(", ", a->out);
+			put_name(a->out, e->source);
+			fprintf(a->out, " at 0x%" PRIx64, e->offset);
+		}
 		putc('\n', a->out);
 	}
 }
@@ -382,11 +396,12 @@ static void open_symbols(struct account *a)
 	if (!rc)
 		return;
 	a->symbols = NULL;
-	if (rc != -ENOENT)
-		fprintf(a->out, "  symbols of %s cannot be read: %s\n",
-			a->pm->image->path,
-			rc == -ENOEXEC ? "the table is damaged"
-				       : strerror(-rc));
+	if (rc == -ENOENT)
+		return;
+	fputs("  symbols of ", a->out);
+	put_name(a->out, a->pm->image->path);
+	fprintf(a->out, " cannot be read: %s\n",
+		rc == -ENOEXEC ? "the table is damaged" : strerror(-rc));
 }
 
 static void put_cpu(struct account *a)

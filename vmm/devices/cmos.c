@@ -22,7 +22,6 @@
 #include <string.h>
 #include <time.h>
 
-#define NS_PER_S      UINT64_C(1000000000)
 #define CRYSTAL_HZ    32768
 #define SECONDS_A_DAY 86400
 

@@ -36,7 +36,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wundef -Wformat=2 -Wimplicit-fallthrough $(if $(WERROR),-Werror)
 OWN_CPPFLAGS := -I. -I$(BUILD)/gen
 # Strings and debug information say the same in whatever folder this is built.
-OWN_CFLAGS := -std=gnu11 -pthread -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) \
+OWN_CFLAGS := -std=gnu11 -pthread "-ffile-prefix-map=$(CURDIR)=." $(WARNINGS) \
 	$(SANITIZER_FLAGS)
 
 # Static where the libraries are to be had: starting a process is a part of
@@ -183,7 +183,7 @@ $(BUILD)/mkpattern: guest/mkpattern.c guest/pattern.h $(BUILD)/flags
 $(GO)/pattern-%.bin: $(BUILD)/mkpattern
 	@mkdir -p $(@D)
 	$(Q)$< $(PATTERN_BYTES) > $@.tmp && mv $@.tmp $@
-$(GO)/pattern-%.o: guest/pattern.S $(GO)/pattern-%.bin
+$(GO)/pattern-%.o: guest/pattern.S $(GO)/pattern-%.bin $(BUILD)/flags
 	$(Q)$(GUEST_CC) -m64 '-DPATTERN_FILE="$(GO)/pattern-$*.bin"' \
 		-DPATTERN_SECTION=$(PATTERN_SECTION) -c -o $@ $<
 PATTERN_SECTION := .pattern
@@ -344,18 +344,18 @@ PAGER_HEADERS := pager/window.h pager/event.h pager/gpa.h pager/image.h pager/lo
 	pager/pager.h pager/resident.h pager/source.h pager/symbols.h pager/trace.h
 
 install: all $(BUILD)/faultline-pager.pc ## install under DESTDIR and PREFIX
-	$(INSTALL) -D -m 755 $(BUILD)/vmm $(DESTDIR)$(PREFIX)/bin/vmm
-	$(INSTALL) -D -m 644 vmm/vmm.1 $(DESTDIR)$(PREFIX)/share/man/man1/vmm.1
+	$(INSTALL) -D -m 755 $(BUILD)/vmm "$(DESTDIR)$(PREFIX)/bin/vmm"
+	$(INSTALL) -D -m 644 vmm/vmm.1 "$(DESTDIR)$(PREFIX)/share/man/man1/vmm.1"
 	$(INSTALL) -D -m 644 vmm/vmm.bash-completion \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmm
+		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmm"
 	$(INSTALL) -D -m 644 $(BUILD)/guest.elf \
-		$(DESTDIR)$(PREFIX)/share/faultline/guest.elf
-	$(INSTALL) -D -m 644 $(LIBPAGER) $(DESTDIR)$(PREFIX)/lib/libpager.a
-	$(INSTALL) -d $(DESTDIR)$(PREFIX)/include/faultline/pager
+		"$(DESTDIR)$(PREFIX)/share/faultline/guest.elf"
+	$(INSTALL) -D -m 644 $(LIBPAGER) "$(DESTDIR)$(PREFIX)/lib/libpager.a"
+	$(INSTALL) -d "$(DESTDIR)$(PREFIX)/include/faultline/pager"
 	$(INSTALL) -m 644 $(PAGER_HEADERS) \
-		$(DESTDIR)$(PREFIX)/include/faultline/pager
+		"$(DESTDIR)$(PREFIX)/include/faultline/pager"
 	$(INSTALL) -D -m 644 $(BUILD)/faultline-pager.pc \
-		$(DESTDIR)$(PREFIX)/lib/pkgconfig/faultline-pager.pc
+		"$(DESTDIR)$(PREFIX)/lib/pkgconfig/faultline-pager.pc"
 
 $(BUILD)/faultline-pager.pc: pager/faultline-pager.pc.in FORCE
 	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< > $@

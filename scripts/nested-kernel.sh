@@ -35,12 +35,21 @@ esac
 scripts=$(dirname "$0")
 
 key=$(cksum <"$0")
-if [ -s "$dir/VERSION" ] && [ "$(cat "$dir/KEY")" = "$key" ]; then
+is_complete() {
+	[ -s "$dir/VERSION" ] && [ "$(cat "$dir/KEY")" = "$key" ]
+}
+if is_complete; then
 	exit 0
 fi
 
 mkdir -p "$dir" || die "cannot make $dir"
 dir=$(cd "$dir" && pwd)
+# One at a time: who waited finds it complete.
+exec 9<"$dir" || die "cannot open $dir"
+flock 9 || die "cannot lock $dir"
+if is_complete; then
+	exit 0
+fi
 # Inside DIR, so that mv is a rename.
 tmp=$(mktemp -d "$dir/.kernel.XXXXXX") || die "cannot write to $dir"
 trap 'rm -rf "$tmp"' EXIT

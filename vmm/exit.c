@@ -142,12 +142,6 @@ static bool on_nothing(struct exit_env *env, const struct exit_vcpu *vcpu)
 	return true;
 }
 
-static bool on_ioapic_eoi(struct exit_env *env, const struct exit_vcpu *vcpu)
-{
-	ioapic_eoi(env->ioapic, vcpu->run->eoi.vector);
-	return true;
-}
-
 static bool on_shutdown(struct exit_env *env, const struct exit_vcpu *vcpu)
 {
 	return crash(env, vcpu, "triple fault");
@@ -227,6 +221,14 @@ static bool on_unhandled(struct exit_env *env, const struct exit_vcpu *vcpu)
 
 	return crash(env, vcpu, "exit %u (%s), which is not handled", reason,
 		     exit_name(reason));
+}
+
+static bool on_ioapic_eoi(struct exit_env *env, const struct exit_vcpu *vcpu)
+{
+	if (!env->ioapic)
+		return on_unhandled(env, vcpu);
+	ioapic_eoi(env->ioapic, vcpu->run->eoi.vector);
+	return true;
 }
 
 typedef bool (*exit_fn)(struct exit_env *env, const struct exit_vcpu *vcpu);

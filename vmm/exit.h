@@ -32,7 +32,7 @@ struct exit_crash {
  * the last ones. */
 struct exit_env {
 	struct bus *ports, *mmio;
-	struct ioapic *ioapic;
+	struct ioapic *ioapic; /* NULL: KVM's own */
 	struct memory *memory;
 	struct pager *pager;
 	struct stop *stop;

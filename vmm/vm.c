@@ -389,7 +389,8 @@ int vm_create(struct vm **out, const struct vm_config *config,
 	vm->kvm = vm->fd = -1;
 	vm->env.exits.ports = &vm->ports;
 	vm->env.exits.mmio = &vm->mmio;
-	vm->env.exits.ioapic = &vm->chips.ioapic;
+	if (config->machine != MACHINE_PC)
+		vm->env.exits.ioapic = &vm->chips.ioapic;
 	vm->env.exits.memory = &vm->memory;
 	vm->env.exits.pager = config->pager;
 	vm->env.exits.stop = config->stop;

@@ -6,8 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S 1000000000u
-
 static uint64_t now(void *ctx)
 {
 	struct timespec t;

@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#define NS_PER_S UINT64_C(1000000000)
+
 struct alarm {
 	/* Nanoseconds since 1970, UTC. Any thread. */
 	uint64_t (*now)(void *ctx);

@@ -7,6 +7,7 @@
  */
 #include "vmm/devices/board.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "guest/abi.h"
@@ -143,8 +144,18 @@ static int init_pc(struct board *board)
 	return rc;
 }
 
-/* The whole machine. bus_add cannot fail: the ranges are constants that do not
- * overlap. */
+/* Cannot fail: the ranges are constants that do not overlap, and fewer than
+ * BUS_RANGES_MAX. */
+static void add(struct bus *ports, uint64_t base, uint64_t len,
+		const char *name, bus_fn fn, void *ctx)
+{
+	int rc = bus_add(ports, base, len, name, fn, ctx);
+
+	assert(!rc);
+	(void)rc;
+}
+
+/* The whole machine. */
 int board_init(struct board *board, const struct board_config *config,
 	       struct bus *ports)
 {
@@ -160,31 +171,31 @@ int board_init(struct board *board, const struct board_config *config,
 	if (pc)
 		rc = init_pc(board);
 
-	bus_add(ports, ABI_PORT_COM1, UART_PORTS, "com1", uart_access,
-		&board->uart);
-	bus_add(ports, ABI_PORT_EXIT, 1, "exit", exit_port, board);
-	bus_add(ports, ABI_PORT_READY, 1, "ready", ready_port, board);
+	add(ports, ABI_PORT_COM1, UART_PORTS, "com1", uart_access,
+	    &board->uart);
+	add(ports, ABI_PORT_EXIT, 1, "exit", exit_port, board);
+	add(ports, ABI_PORT_READY, 1, "ready", ready_port, board);
 	if (!pc) {
-		bus_add(ports, MACHINE_PORT_PM1_CONTROL, 3, "power",
-			power_sleep_access, power);
-		bus_add(ports, MACHINE_PORT_RESET, 1, "reset",
-			power_reset_access, power);
+		add(ports, MACHINE_PORT_PM1_CONTROL, 3, "power",
+		    power_sleep_access, power);
+		add(ports, MACHINE_PORT_RESET, 1, "reset", power_reset_access,
+		    power);
 		return rc;
 	}
-	bus_add(ports, PORT_DEBUG, 1, "debug", debug_port, board);
-	bus_add(ports, PORT_POST, 1, "post", silent_port, NULL);
-	bus_add(ports, PORT_DELAY, 1, "delay", silent_port, NULL);
-	bus_add(ports, MACHINE_PORT_PM1_EVENT, POWER_PORTS, "power",
-		power_access, power);
-	bus_add(ports, PORT_PCI, PCI_PORTS, "pci", pci_access, &board->pci);
-	bus_add(ports, MACHINE_PORT_CMOS, CMOS_PORTS, "cmos", cmos_access,
-		&board->cmos);
-	bus_add(ports, MACHINE_PORT_I8042_DATA, 1, "i8042", i8042_data, i8042);
-	bus_add(ports, MACHINE_PORT_I8042_COMMAND, 1, "i8042", i8042_command,
-		i8042);
-	bus_add(ports, FW_CFG_PORT, FW_CFG_PORTS, "fw_cfg", fw_cfg_access,
-		&board->fw_cfg);
-	bus_add(ports, PORT_A, 1, "port-a", i8042_port_a, i8042);
+	add(ports, PORT_DEBUG, 1, "debug", debug_port, board);
+	add(ports, PORT_POST, 1, "post", silent_port, NULL);
+	add(ports, PORT_DELAY, 1, "delay", silent_port, NULL);
+	add(ports, MACHINE_PORT_PM1_EVENT, POWER_PORTS, "power", power_access,
+	    power);
+	add(ports, PORT_PCI, PCI_PORTS, "pci", pci_access, &board->pci);
+	add(ports, MACHINE_PORT_CMOS, CMOS_PORTS, "cmos", cmos_access,
+	    &board->cmos);
+	add(ports, MACHINE_PORT_I8042_DATA, 1, "i8042", i8042_data, i8042);
+	add(ports, MACHINE_PORT_I8042_COMMAND, 1, "i8042", i8042_command,
+	    i8042);
+	add(ports, FW_CFG_PORT, FW_CFG_PORTS, "fw_cfg", fw_cfg_access,
+	    &board->fw_cfg);
+	add(ports, PORT_A, 1, "port-a", i8042_port_a, i8042);
 	return rc;
 }
 

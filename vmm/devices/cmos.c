@@ -24,7 +24,6 @@
 
 #include "vmm/machine.h"
 
-#define NS_PER_S      UINT64_C(1000000000)
 #define CRYSTAL_HZ    32768
 #define SECONDS_A_DAY 86400
 

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "vmm/devices/alarm.h"
+
 #define PM1_STATUS   0
 #define PM1_ENABLE   2
 #define PM1_CONTROL  (MACHINE_PORT_PM1_CONTROL - MACHINE_PORT_PM1_EVENT)
@@ -32,8 +34,6 @@ enum {
 
 	RESET_CPU = 0x04, /* of the reset register: now */
 };
-
-#define NS_PER_S UINT64_C(1000000000)
 
 /* ACPI 4.8.3.3: 32 bits, counting up. */
 static uint32_t timer(const struct power *p)

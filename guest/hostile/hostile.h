@@ -52,9 +52,10 @@ char *hostile_place(struct hostile *h);
 /* May this be written without ending the VM? */
 bool ports_may_write(uint16_t port, unsigned len, uint32_t value);
 
-/* Every form of access to every port, as this processor's share of cpus; above
- * the ISA devices' ports, to every step-th. */
-void ports_sweep(struct hostile *h, unsigned cpus, uint32_t step);
+/* Every form of access to each of the nr ports from base on, as this processor's
+ * share of cpus; above the ISA devices' ports, to every step-th. */
+void ports_sweep(struct hostile *h, unsigned cpus, uint32_t base, uint32_t nr,
+		 uint32_t step);
 
 /* Some accesses to random ports, devices' above all. */
 void ports_hammer(struct hostile *h);

@@ -7,6 +7,7 @@
  *	rounds=N	of each processor, default 100
  *	sweep=N		first every port in every form, above the ISA devices'
  *			every N-th; and the chips' pages
+ *	first=N ports=N	sweeps these ports only, default all
  *	wild		does what may end this guest, too
  *	end=NAME	ends by that port (ports.c) instead of the exit port
  *	exit=N		the status for the exit port, default 0
@@ -29,7 +30,7 @@ extern const uint64_t pattern_start[], pattern_end[];
 struct hostile_count hostile_count;
 
 static char scratch[4 * PAGE] __attribute__((aligned(4096)));
-static uint64_t ram_end, far_end, seed, rounds, sweep;
+static uint64_t ram_end, far_end, seed, rounds, sweep, first, ports;
 static bool wild;
 
 /* The last RAM below the device hole, and above. */
@@ -99,7 +100,8 @@ static uint64_t run(uint64_t cpu, uint64_t cpus, void *arg)
 	mmio_init(&h);
 	chips_quiet_lapic();
 	if (sweep) {
-		ports_sweep(&h, (unsigned)cpus, (uint32_t)sweep);
+		ports_sweep(&h, (unsigned)cpus, (uint32_t)first,
+			    (uint32_t)ports, (uint32_t)sweep);
 		if (cpu == 0)
 			mmio_sweep(&h);
 	}
@@ -119,6 +121,10 @@ int guest_main(uint32_t magic, const struct mb2_info *info)
 	seed = option_number(cmdline, "seed", 1);
 	rounds = option_number(cmdline, "rounds", 100);
 	sweep = option_number(cmdline, "sweep", 0);
+	first = option_number(cmdline, "first", 0);
+	CHECK(first < 65536);
+	ports = option_number(cmdline, "ports", 65536 - first);
+	CHECK(ports <= 65536 - first);
 	wild = option_find(cmdline, "wild");
 	find_ram(info);
 	cpus = smp_start();

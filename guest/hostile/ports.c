@@ -241,10 +241,11 @@ static void sweep_form(struct hostile *h, uint32_t first, uint32_t end,
 	}
 }
 
-void ports_sweep(struct hostile *h, unsigned cpus, uint32_t step)
+void ports_sweep(struct hostile *h, unsigned cpus, uint32_t base, uint32_t nr,
+		 uint32_t step)
 {
-	uint32_t first = 65536 * h->cpu / cpus;
-	uint32_t end = 65536 * (h->cpu + 1) / cpus;
+	uint32_t first = base + nr * h->cpu / cpus;
+	uint32_t end = base + nr * (h->cpu + 1) / cpus;
 	unsigned form, len;
 
 	for (form = 0; form < FORMS; form++)

@@ -285,7 +285,9 @@ EMULATED_SKIPS = FAULTLINE_MAY_SKIP='$(or $(filter all,$(FAULTLINE_MAY_SKIP)), \
 	$(filter-out kvm root uffd whole,$(FAULTLINE_MAY_SKIP)) registers)'
 LACKS_ALL_THE_SAME := $(filter-out kvm,$(LACKS))
 
-check: lacks check-unit check-kvm check-e2e ## all tests
+# Where this machine's KVM does not run guest kernels on the processor, an
+# emulated machine's does.
+check: lacks check-unit check-kvm check-e2e $(if $(filter whole,$(LACKS)),check-nested) ## all tests
 
 .PHONY: lacks fetch-kernels
 lacks:

@@ -337,7 +337,14 @@ static int make_notes(struct core *core)
 		/* The one that counts first, then all others. */
 		unsigned cpu = i == 0 ? pm->first : i <= pm->first ? i - 1 : i;
 
-		if (!pm->cpus[cpu].error)
+		if (postmortem_lost(pm, cpu))
+			core_note(
+				core,
+				"the registers of vCPU %u, which KVM has lost "
+				"(triple fault on an AMD processor), and with "
+				"them virtual addresses",
+				cpu);
+		else if (!pm->cpus[cpu].error)
 			core_notes_write(out, core->elf64, cpu,
 					 &pm->cpus[cpu].regs);
 	}

@@ -424,8 +424,7 @@ static void put_crashed(struct account *a)
 	if (cpu->error)
 		fprintf(a->out, "  registers cannot be read: %s\n",
 			strerror(-cpu->error));
-	else if (a->pm->crash.reason == KVM_EXIT_SHUTDOWN &&
-		 registers_are_reset(a->regs))
+	else if (postmortem_lost(a->pm, a->pm->first))
 		fputs("  Its registers are lost: on AMD processors KVM resets "
 		      "a processor after a triple fault.\n"
 		      "  hint: most triple faults at an early stage are a "

@@ -32,6 +32,13 @@ int postmortem_init(struct postmortem *pm, struct vm *vm, struct pager *pager,
 	return 0;
 }
 
+bool postmortem_lost(const struct postmortem *pm, unsigned cpu)
+{
+	return pm->crashed && pm->crash.vcpu == cpu &&
+	       pm->crash.reason == KVM_EXIT_SHUTDOWN &&
+	       registers_are_reset(&pm->cpus[cpu].regs);
+}
+
 void postmortem_fini(struct postmortem *pm)
 {
 	free(pm->cpus);

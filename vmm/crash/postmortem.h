@@ -45,3 +45,7 @@ struct postmortem {
 int postmortem_init(struct postmortem *pm, struct vm *vm, struct pager *pager,
 		    const struct image *image);
 void postmortem_fini(struct postmortem *pm);
+
+/* Has KVM reset this vCPU after its triple fault, as on AMD processors? Then its
+ * registers are not what it crashed with. */
+bool postmortem_lost(const struct postmortem *pm, unsigned cpu);

@@ -120,9 +120,9 @@ struct kind {
 static const struct kind kinds[] = {
 	{.offset = 0x202,
 	 MAGIC("HdrS"),
-	 .text = "a Linux bzImage (HdrS at 0x202), not ELF; take the ELF "
-		 "kernel "
-		 "out of it: Faultline's scripts/vmlinux FILE OUT"},
+	 .text = "uses Linux's boot protocol (a bzImage, HdrS at 0x202), not "
+		 "ELF; if it is Linux, Faultline's scripts/vmlinux FILE OUT "
+		 "takes the ELF kernel out"},
 	{MAGIC("#!"), .text = "a script (#!), not ELF; give the kernel itself"},
 	{MAGIC("\x1f\x8b"), .text = "gzip", .unpack = "gunzip -c",
 	 .suffix = ".gz"},

@@ -110,7 +110,7 @@ START_TEST(other_formats_are_named_with_the_mend)
 		const char *magic, *name, *mend;
 	} kinds[] = {
 		{0, "#!/bin/sh\n", "script", "kernel"},
-		{0x202, "HdrS", "bzImage", "scripts/vmlinux"},
+		{0x202, "HdrS", "if it is Linux", "scripts/vmlinux"},
 		{0, "\x1f\x8b\x08", "gzip", "gunzip -c /"},
 		{0,
 		 "\xfd"

@@ -56,7 +56,7 @@ static int choose_protocol(struct boot_plan *plan, struct image_error *err)
 	     i++) {
 		rc = read_mark(plan, (enum boot_protocol)i, err);
 		if (rc == -ENOENT) {
-			boot_note(plan, "%s", err->text);
+			boot_note(plan, "auto: %s", err->text);
 			err->text[0] = '\0';
 		}
 	}

@@ -394,6 +394,6 @@ int mb2_header_find(struct mb2_header *header, const uint8_t *bytes, size_t len,
 	return multiboot_refuse(
 		&parser.message, -ENOENT,
 		"no multiboot2 header (magic 0x%x at a multiple of 8) in "
-		"the first %zu bytes: put its section first",
+		"the first %zu bytes, where one would have to be",
 		HEADER_MAGIC, parser.len);
 }

@@ -112,6 +112,6 @@ int mb_header_find(struct mb_header *header, const uint8_t *bytes, size_t len,
 	return multiboot_refuse(
 		&message, -ENOENT,
 		"no multiboot header (magic 0x%x at a multiple of 4) in "
-		"the first %zu bytes: put its section first",
+		"the first %zu bytes, where one would have to be",
 		HEADER_MAGIC, len);
 }

@@ -77,6 +77,9 @@ START_TEST(file_without_a_header_is_plain_elf)
 	accept_plan();
 	ck_assert_int_eq(boot_plan_protocol(plan), BOOT_ELF);
 	ck_assert_msg(strstr(notes, "no multiboot2 header"), "%s", notes);
+	ck_assert_ptr_eq(strstr(notes, "auto: "), notes);
+	/* Nothing is wrong, so there is nothing to mend. */
+	ck_assert_msg(!strstr(notes, "put its"), "%s", notes);
 	done();
 }
 END_TEST
@@ -770,11 +773,11 @@ START_TEST(module_that_is_no_file_is_refused_at_once)
 	image_good(64);
 	module_option(NULL);
 	ck_assert_int_eq(mkdir(module_paths[0], 0755), 0);
-	refuse_plan(-EINVAL, "not a regular file");
+	refuse_plan(-EINVAL, "not a regular file; copy it");
 	rmdir(module_paths[0]);
 	image_good(64);
 	ck_assert_int_eq(mkfifo(module_paths[0], 0644), 0);
-	refuse_plan(-EINVAL, "not a regular file");
+	refuse_plan(-EINVAL, "not a regular file; copy it");
 }
 END_TEST
 

@@ -27,7 +27,8 @@ static int open_module(struct boot_plan *plan, size_t i,
 				  option->path, strerror(errno));
 	if (fstat(m->fd, &st) || !S_ISREG(st.st_mode))
 		return boot_error(err, -EINVAL,
-				  "%s: the module is not a regular file",
+				  "%s: the module is not a regular file; copy "
+				  "it into one",
 				  option->path);
 	if ((uint64_t)st.st_size >= BOOT_BELOW_4G)
 		return boot_error(err, -EINVAL,

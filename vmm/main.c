@@ -214,7 +214,11 @@ static int make_pager(struct session *s)
 		.ctx = s,
 	};
 	int rc = pager_create(&s->pager, &config);
+	struct vm_error err;
 
+	/* Without KVM, another pager would be of no help. */
+	if (rc && vm_check_kvm(&err))
+		return fail(STATUS_KVM, err.text);
 	if (rc == -EPERM || rc == -EACCES)
 		return fail(STATUS_UFFD,
 			    "/dev/userfaultfd is forbidden to this user, and "

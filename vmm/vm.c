@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -95,6 +96,22 @@ static int set_slot(void *ctx, unsigned slot, gpa_t gpa, uint64_t len,
 
 /* Creation, in order. */
 
+/* The mend that fits the device's owner and mode. */
+static int kvm_forbidden(struct vm_error *err)
+{
+	const mode_t rw = S_IRGRP | S_IWGRP;
+	struct stat st;
+
+	if (!stat("/dev/kvm", &st) && st.st_gid && (st.st_mode & rw) == rw)
+		return error(err, -ENODEV,
+			     "/dev/kvm: KVM is forbidden to this user: join "
+			     "the device's group (sudo usermod -aG "
+			     "$(stat -c %%G /dev/kvm) $USER) and log in again");
+	return error(err, -ENODEV,
+		     "/dev/kvm: KVM is forbidden to this user: give access to "
+		     "the device (sudo setfacl -m u:$USER:rw /dev/kvm)");
+}
+
 static int open_kvm(struct vm *vm, struct vm_error *err)
 {
 	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -106,11 +123,7 @@ static int open_kvm(struct vm *vm, struct vm_error *err)
 			     "in the firmware (or nested virtualization in the "
 			     "host)");
 	if (vm->kvm < 0 && (errno == EACCES || errno == EPERM))
-		return error(
-			err, -ENODEV,
-			"/dev/kvm: KVM is forbidden to this user: join the "
-			"group kvm (sudo usermod -aG kvm $USER) and log in "
-			"again");
+		return kvm_forbidden(err);
 	if (vm->kvm < 0)
 		return error(err, -ENODEV, "/dev/kvm: %s", strerror(errno));
 	if (ioctl(vm->kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
@@ -118,6 +131,16 @@ static int open_kvm(struct vm *vm, struct vm_error *err)
 			     "/dev/kvm: not the KVM API of version %d",
 			     KVM_API_VERSION);
 	return 0;
+}
+
+int vm_check_kvm(struct vm_error *err)
+{
+	struct vm vm;
+	int rc = open_kvm(&vm, err);
+
+	if (vm.kvm >= 0)
+		close(vm.kvm);
+	return rc;
 }
 
 static int check_capabilities(const struct vm *vm, struct vm_error *err)

@@ -49,6 +49,9 @@ struct vm_error {
 	char text[512];
 };
 
+/* Can /dev/kvm be opened, and is it KVM? 0, or -ENODEV with err filled. */
+int vm_check_kvm(struct vm_error *err);
+
 /*
  * Creates everything, gives the plan to the pager and arms it. 0, or with err
  * filled: -ENODEV KVM is missing, forbidden, busy or too old; -EIO the pager

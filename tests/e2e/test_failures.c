@@ -28,6 +28,7 @@
 
 #define NR(array) ((int)(sizeof(array) / sizeof(*(array))))
 #define NOBODY	  65534
+#define KVM_GROUP 109 /* any but root's */
 
 static const char *const pagers[] = {"uffd", "map", "eager"};
 
@@ -165,7 +166,8 @@ static void make_dev_kvm(mode_t mode)
 {
 	int fd = open("/dev/kvm", O_CREAT | O_RDONLY | O_CLOEXEC, mode);
 
-	if (fd < 0 || close(fd))
+	/* The mode in open is subject to the umask. */
+	if (fd < 0 || fchmod(fd, mode) || close(fd))
 		die("private /dev/kvm");
 }
 
@@ -194,6 +196,17 @@ static void without_kvm_rights(void)
 	private_mounts();
 	empty_dev();
 	make_dev_kvm(0660);
+	if (chown("/dev/kvm", 0, KVM_GROUP))
+		die("a group for /dev/kvm");
+	become_nobody();
+}
+
+/* Nobody, and a /dev/kvm that is root's alone. */
+static void without_group_rights(void)
+{
+	private_mounts();
+	empty_dev();
+	make_dev_kvm(0600);
 	become_nobody();
 }
 
@@ -250,6 +263,8 @@ static const struct {
 	{without_kvm, "uffd", 122, {"/dev/kvm", "missing", "firmware"}},
 	{with_wrong_kvm, "map", 122, {"/dev/kvm", "not the KVM API", "12"}},
 	{without_kvm_rights, "map", 122, {"/dev/kvm", "forbidden", "usermod"}},
+	{without_kvm_rights, "uffd", 122, {"/dev/kvm", "forbidden", "usermod"}},
+	{without_group_rights, "map", 122, {"/dev/kvm", "forbidden", "setfacl"}},
 	{without_uffd_rights, "uffd", 123, {"userfaultfd", "forbidden", "map"}},
 	{without_uffd, "uffd", 123, {"userfaultfd", "--pager=map", ""}},
 	{without_uffd_rights, "map", 0, {"", "", ""}},

@@ -352,6 +352,36 @@ START_TEST(pvh_is_told_of_words_modules_map_and_tables)
 }
 END_TEST
 
+static const uint32_t xen_pv_notes[] = {5, 6, 8};
+
+START_TEST(xen_pv_kernel_is_refused_unless_asked_for)
+{
+	image_good(64);
+	add_pvh(0, 8);
+	elf_writer_bytes(&w, 0x1808, &xen_pv_notes[_i], 4);
+	refuse_plan(-ENOEXEC, "a Xen PV kernel");
+	image_good(64);
+	add_pvh(0, 8);
+	elf_writer_bytes(&w, 0x1808, &xen_pv_notes[_i], 4);
+	params.protocol = BOOT_ELF;
+	accept_plan();
+	done();
+}
+END_TEST
+
+START_TEST(other_xen_notes_do_not_make_a_pv_kernel)
+{
+	const uint32_t features = 17; /* SUPPORTED_FEATURES */
+
+	image_good(64);
+	add_pvh(0, 8);
+	elf_writer_bytes(&w, 0x1808, &features, 4);
+	accept_plan();
+	ck_assert_int_eq(boot_plan_protocol(plan), BOOT_ELF);
+	done();
+}
+END_TEST
+
 START_TEST(pvh_places_no_sections)
 {
 	image_good(64);
@@ -596,6 +626,9 @@ Suite *boot_protocols_suite(void)
 	tc = boot_case("pvh");
 	tcase_add_test(tc, pvh_enters_where_the_note_says);
 	tcase_add_test(tc, pvh_is_told_of_words_modules_map_and_tables);
+	tcase_add_loop_test(tc, xen_pv_kernel_is_refused_unless_asked_for, 0,
+			    sizeof(xen_pv_notes) / sizeof(*xen_pv_notes));
+	tcase_add_test(tc, other_xen_notes_do_not_make_a_pv_kernel);
 	tcase_add_test(tc, pvh_places_no_sections);
 	tcase_add_test(tc, pvh_start_info_leaves_the_top_to_an_image_there);
 	tcase_add_test(tc, pvh_entry_that_leads_nowhere_is_refused);

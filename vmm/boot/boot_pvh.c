@@ -13,7 +13,27 @@
 #include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
+
+/* Has it notes for Xen's paravirtualized start, which needs Xen's hypercalls
+ * from the first instruction on? */
+static bool is_xen_pv(const struct image *image)
+{
+	static const uint32_t types[] = {
+		PVH_NOTE_XEN_VERSION,
+		PVH_NOTE_GUEST_OS,
+		PVH_NOTE_LOADER,
+	};
+	uint8_t desc[1];
+	size_t len;
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if (!image_find_note(image, PVH_NOTE_NAME, types[i], desc,
+				     sizeof(desc), &len))
+			return true;
+	return false;
+}
 
 /* The entry stands in 4 bytes; in Linux and others that are 64-bit, in 8. */
 static int find_entry(const struct boot_plan *plan, uint64_t *entry,
@@ -26,6 +46,14 @@ static int find_entry(const struct boot_plan *plan, uint64_t *entry,
 				 PVH_NOTE_PHYS32_ENTRY, desc, sizeof(desc),
 				 &len);
 
+	if (rc == -ENOENT && plan->params.protocol == BOOT_AUTO &&
+	    is_xen_pv(plan->image))
+		return boot_error(err, -ENOEXEC,
+				  "%s: a Xen PV kernel (Xen notes, but no "
+				  "PHYS32_ENTRY note, type %d): this VMM "
+				  "starts PVH kernels; if it can start without "
+				  "Xen, try --boot=elf",
+				  path, PVH_NOTE_PHYS32_ENTRY);
 	if (rc == -ENOENT)
 		return boot_error(err, rc,
 				  "%s: no Xen PHYS32_ENTRY note (type %d) in a "

@@ -13,6 +13,10 @@
 #include "vmm/boot/bootinfo.h"
 
 #define PVH_NOTE_NAME	      "Xen"
+/* XEN_ELFNOTE_*. */
+#define PVH_NOTE_XEN_VERSION  5
+#define PVH_NOTE_GUEST_OS     6
+#define PVH_NOTE_LOADER	      8
 #define PVH_NOTE_PHYS32_ENTRY 18
 
 /* Bytes the start info takes, with everything it points to. */

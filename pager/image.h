@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,6 +63,7 @@ struct image {
 	struct image_notes notes[IMAGE_MAX_NOTES];
 	unsigned nr_notes;
 	unsigned bad_notes;
+	bool has_interp, has_tls; /* a PT_INTERP, a PT_TLS */
 };
 
 /* One line without newline: names file, field, value, why and the mend. */
@@ -127,3 +129,9 @@ gpa_t image_end(const struct image *image);
  */
 int image_find_note(const struct image *image, const char *name, uint32_t type,
 		    void *desc, size_t room, size_t *desc_len);
+
+/*
+ * What programs have and kernels seldom, in words: "a GNU/Linux ABI note" (LSB
+ * Core 5.0, NT_GNU_ABI_TAG), "a PT_INTERP", "a PT_TLS". NULL: none of them.
+ */
+const char *image_program_sign(const struct image *image);

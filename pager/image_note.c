@@ -100,3 +100,17 @@ int image_find_note(const struct image *image, const char *name, uint32_t type,
 	*desc_len = (size_t)found;
 	return 0;
 }
+
+const char *image_program_sign(const struct image *image)
+{
+	uint32_t os;
+	size_t len;
+
+	if (!image_find_note(image, ELF_NOTE_GNU, NT_GNU_ABI_TAG, &os,
+			     sizeof(os), &len) &&
+	    len >= sizeof(os) && os == ELF_NOTE_OS_LINUX)
+		return "a GNU/Linux ABI note";
+	if (image->has_interp)
+		return "a PT_INTERP";
+	return image->has_tls ? "a PT_TLS" : NULL;
+}

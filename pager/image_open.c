@@ -321,6 +321,9 @@ static int take_phdr(struct parse *p, uint32_t index, const GElf_Phdr *phdr)
 	case PT_NOTE:
 		take_notes(p->image, phdr);
 		return 0;
+	case PT_TLS:
+		p->image->has_tls = true;
+		return 0;
 	case PT_INTERP:
 		/* FreeBSD's kernel, ET_EXEC, has one too. */
 		if (p->ehdr.e_type == ET_DYN)
@@ -330,6 +333,7 @@ static int take_phdr(struct parse *p, uint32_t index, const GElf_Phdr *phdr)
 				   "a kernel; link it with -static-pie or "
 				   "-no-pie",
 				   index);
+		p->image->has_interp = true;
 		return 0;
 	default:
 		return 0;

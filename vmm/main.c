@@ -395,6 +395,7 @@ static bool explain(struct session *s, int status, bool stopped)
 		say("out of memory");
 		return stopped;
 	}
+	pm.program_sign = boot_plan_program_sign(s->plan);
 	if (crashed && pm.crashed)
 		crash_explain(stderr, &pm);
 	if (s->options.dump) {

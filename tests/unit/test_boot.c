@@ -84,6 +84,26 @@ START_TEST(file_without_a_header_is_plain_elf)
 }
 END_TEST
 
+START_TEST(user_program_is_noted)
+{
+	static const uint32_t types[] = {PT_TLS, PT_INTERP};
+
+	image_good(64);
+	elf_writer_phdr(&w, types[_i], 0x1000, 16);
+	accept_plan();
+	ck_assert_msg(strstr(notes, _i ? "has a PT_INTERP" : "has a PT_TLS"),
+		      "%s", notes);
+	done();
+	image_good(64);
+	elf_writer_phdr(&w, types[_i], 0x1000, 16);
+	header_begin();
+	header_end();
+	accept_plan();
+	ck_assert_msg(!strstr(notes, "user-space"), "%s", notes);
+	done();
+}
+END_TEST
+
 START_TEST(file_with_a_header_is_multiboot2)
 {
 	image_good(64);
@@ -1087,6 +1107,7 @@ static TCase *choice_case(void)
 	TCase *tc = boot_case("choice");
 
 	tcase_add_test(tc, file_without_a_header_is_plain_elf);
+	tcase_add_loop_test(tc, user_program_is_noted, 0, 2);
 	tcase_add_test(tc, file_with_a_header_is_multiboot2);
 	tcase_add_test(tc, damaged_header_is_noted_and_the_file_is_plain_elf);
 	tcase_add_test(tc, header_asked_for_must_be_there);

@@ -281,6 +281,16 @@ START_TEST(instruction_that_kvm_cannot_emulate_is_explained)
 }
 END_TEST
 
+START_TEST(user_program_is_suspected)
+{
+	pm.crash.reason = KVM_EXIT_INTERNAL_ERROR;
+	begin_64();
+	pm.program_sign = "a PT_TLS";
+	explain();
+	says("hint: the image has a PT_TLS and no boot protocol's mark");
+}
+END_TEST
+
 START_TEST(code_is_shown_as_far_as_it_is_there)
 {
 	pm.crash.reason = KVM_EXIT_INTERNAL_ERROR;
@@ -555,6 +565,7 @@ Suite *crash_suite(void)
 	tcase_add_test(tcase, names_are_found_where_paging_is_one_to_one);
 	tcase_add_test(tcase, other_programs_get_no_names_of_the_kernel);
 	tcase_add_test(tcase, image_without_symbols_is_no_error);
+	tcase_add_test(tcase, user_program_is_suspected);
 	tcase_add_test(tcase, damaged_symbols_are_mentioned);
 	tcase_add_test(tcase, registers_that_kvm_has_reset_are_not_explained);
 	tcase_add_test(tcase, events_on_their_way_are_told);

@@ -217,6 +217,23 @@ START_TEST(many_and_huge_note_segments_are_bounded)
 }
 END_TEST
 
+START_TEST(abi_note_of_linux_is_a_sign_of_a_program)
+{
+	const uint32_t abi[] = {(uint32_t)_i, 3, 2, 0}; /* OS 0: Linux */
+	const char *sign;
+
+	begin();
+	note("GNU", 1, abi, sizeof(abi), 4);
+	open_notes(len, 4);
+	sign = image_program_sign(image);
+	if (_i)
+		ck_assert_ptr_null(sign);
+	else
+		ck_assert_str_eq(sign, "a GNU/Linux ABI note");
+	image_close(image);
+}
+END_TEST
+
 TCase *image_note_case(void)
 {
 	TCase *tc = image_case("note");
@@ -229,5 +246,6 @@ TCase *image_note_case(void)
 	tcase_add_test(tc, note_cut_short_anywhere_is_not_found);
 	tcase_add_loop_test(tc, sizes_that_lead_outside_end_the_search, 0, 6);
 	tcase_add_test(tc, many_and_huge_note_segments_are_bounded);
+	tcase_add_loop_test(tc, abi_note_of_linux_is_a_sign_of_a_program, 0, 2);
 	return tc;
 }

@@ -89,4 +89,8 @@ const char *boot_protocol_name(enum boot_protocol protocol);
 /* False when there is no such name. */
 bool boot_protocol_parse(const char *name, enum boot_protocol *protocol);
 /* Never BOOT_AUTO. */
+/* Does the image look like a user-space program, and has auto found no mark of a
+ * boot protocol to say otherwise? What it looks so by (image_program_sign), or NULL. */
+const char *boot_plan_program_sign(const struct boot_plan *plan);
+
 enum boot_protocol boot_plan_protocol(const struct boot_plan *plan);

@@ -134,6 +134,30 @@ static int make_plan(struct boot_plan *plan, struct image_error *err)
 	return rc ? rc : boot_place_bios_data(plan);
 }
 
+const char *boot_plan_program_sign(const struct boot_plan *plan)
+{
+	/* Where the protocol was asked for, nobody has looked for marks. */
+	return plan->params.protocol == BOOT_AUTO && plan->protocol == BOOT_ELF
+		       ? image_program_sign(plan->image)
+		       : NULL;
+}
+
+static void note_start(const struct boot_plan *plan)
+{
+	const char *path = plan->image->path;
+	const char *sign =
+		plan->params.note ? boot_plan_program_sign(plan) : NULL;
+
+	if (sign)
+		boot_note(plan,
+			  "%s: has %s and no boot protocol's mark: looks like "
+			  "a user-space program, not a kernel",
+			  path, sign);
+	boot_note(plan, "%s: boot %s, entry 0x%llx, information at 0x%llx",
+		  path, plan->ops->name, (unsigned long long)plan->entry.rip,
+		  (unsigned long long)plan->info_gpa);
+}
+
 int boot_plan_create(struct boot_plan **out, struct image *image,
 		     const struct boot_params *params, struct image_error *err)
 {
@@ -155,10 +179,7 @@ int boot_plan_create(struct boot_plan **out, struct image *image,
 		boot_plan_destroy(plan);
 		return rc;
 	}
-	boot_note(plan, "%s: boot %s, entry 0x%llx, information at 0x%llx",
-		  image->path, plan->ops->name,
-		  (unsigned long long)plan->entry.rip,
-		  (unsigned long long)plan->info_gpa);
+	note_start(plan);
 	*out = plan;
 	return 0;
 }

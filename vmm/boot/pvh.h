@@ -12,7 +12,7 @@
 
 #include "vmm/boot/bootinfo.h"
 
-#define PVH_NOTE_NAME	      "Xen"
+#define PVH_NOTE_NAME "Xen"
 /* XEN_ELFNOTE_*. */
 #define PVH_NOTE_XEN_VERSION  5
 #define PVH_NOTE_GUEST_OS     6

@@ -201,4 +201,9 @@ void crash_hint(FILE *out, const struct postmortem *pm,
 		     "KVM carries out this instruction itself, and cannot: "
 		     "seen with SSE and x87 on device memory, and in all "
 		     "kernel code where KVM is itself in a virtual machine");
+	if (pm->program_sign)
+		hint(&scene,
+		     "the image has %s and no boot protocol's mark: it looks "
+		     "like a user-space program, not a kernel",
+		     pm->program_sign);
 }

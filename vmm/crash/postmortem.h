@@ -29,6 +29,7 @@ struct postmortem {
 	unsigned first; /* the one that crashed, or vCPU 0 */
 
 	const struct image *image;
+	const char *program_sign; /* boot_plan_program_sign; or NULL */
 	const struct memory *memory;
 	bool covered; /* all RAM has been shown to KVM */
 	/* RAM, brought if absent. */

@@ -37,6 +37,12 @@ static bool have_machine(void)
 			 "no QEMU, or no kernel for it");
 }
 
+static bool have_namespaces(void)
+{
+	return must_have("nested", !system("unshare -rpf true 2>/dev/null"),
+			 "no user namespaces");
+}
+
 /* "NAME=folder", a folder made for it in the case's own. */
 static const char *folder(const char *name)
 {
@@ -82,7 +88,9 @@ static const struct {
 	{{"--nested"}, 125, "no COMMAND"},
 	{{"--nested", "--"}, 125, "no COMMAND"},
 	{{"--nexted", "true"}, 125, "unknown option '--nexted'"},
-	{{"-nt", "5", "true"}, 125, "unknown option '-nt'"},
+	{{"-nq", "true"}, 125, "unknown option '-q'"},
+	{{"-int", "x", "true"}, 125, "'x': not seconds"},
+	{{"-nt0", "true"}, 125, "'0': not more than zero"},
 	{{"--timeout"}, 125, "--timeout needs seconds"},
 	{{"--timeout", "true"}, 125, "'true': not seconds"},
 	{{"--timeout=", "true"}, 125, "'': not seconds"},
@@ -92,6 +100,9 @@ static const struct {
 	{{"-t", "0", "true"}, 125, "'0': not more than zero"},
 	{{"-t", "0.0", "true"}, 125, "'0.0': not more than zero"},
 	{{"no-such-command"}, 127, "no-such-command: not found"},
+	{{"cd", "/"}, 127, "with-kvm: cd: not found"},
+	{{"--nested", "cd", "/"}, 127, "with-kvm: cd: not found"},
+	{{"--nested", ""}, 127, "with-kvm: '': not found"},
 	{{"--nested", "./no/such"}, 127, "./no/such: not found"},
 	{{"--nested", "./Makefile"}, 126, "./Makefile: cannot be executed"},
 	{{"tests/"}, 126, "tests/: cannot be executed"},
@@ -176,7 +187,73 @@ START_TEST(time_limit_holds_directly_too)
 }
 END_TEST
 
+/* In a PID namespace, whose first process is a shell that reaps. */
+START_TEST(time_limit_ends_what_the_command_has_started)
+{
+	struct run run = {.program = "/usr/bin/unshare"};
+
+	if (!have_namespaces())
+		return;
+	RUN_START(&run, "-rpf", "--mount-proc", "sh", "-c",
+		  WITH_KVM " -t0.3 sh -c 'sleep 1000 & setsid sleep 1000 &"
+			   " wait'; echo $?; grep -ls ^sleep /proc/*/cmdline;"
+			   ":");
+	run_end(&run);
+	run_is(&run, 0);
+	run_out_is(&run, "124\n");
+	run_err_is(&run, "");
+	run_free(&run);
+}
+END_TEST
+
+START_TEST(time_limit_leaves_the_terminal_to_the_command)
+{
+	struct run run = {.program = WITH_KVM, .terminal = RUN_FOREGROUND};
+
+	RUN_START(&run, "--timeout=50", "sh", "-c",
+		  "read line; echo got $line; exec sleep 1000");
+	run_write(&run, "typed\r", 6);
+	run_expect(&run, "got typed\r\n");
+	run_write(&run, "\003", 1);
+	run_end(&run);
+	run_is(&run, 130);
+	run_free(&run);
+}
+END_TEST
+
+START_TEST(signal_goes_through_to_a_limited_command)
+{
+	struct run run = {.program = WITH_KVM};
+
+	RUN_START(&run, "--timeout=50", "sh", "-c",
+		  "trap 'echo told; exit 3' TERM; echo on;"
+		  "while :; do sleep 0.1; done");
+	run_expect(&run, "on\n");
+	kill(run.pid, SIGTERM);
+	run_end(&run);
+	run_is(&run, 3);
+	run_out_is(&run, "on\ntold\n");
+	run_free(&run);
+}
+END_TEST
+
 /* In the emulated machine. */
+
+/* A shell says so itself, too. */
+START_TEST(deleted_folder_is_named)
+{
+	struct run run = {.program = "/bin/sh"};
+
+	RUN_START(&run, "-c",
+		  "script=$PWD/" WITH_KVM "; cd \"$1\"; rmdir \"$1\";"
+		  "exec \"$script\" --nested true",
+		  "sh", strchr(folder("gone"), '=') + 1);
+	run_end(&run);
+	run_is(&run, 125);
+	run_err_has(&run, "with-kvm: the current folder has been deleted\n");
+	run_free(&run);
+}
+END_TEST
 
 /* What a command can notice, and what can be noticed of it. */
 START_TEST(command_runs_as_if_it_were_here)
@@ -215,7 +292,6 @@ START_TEST(command_runs_as_if_it_were_here)
 }
 END_TEST
 
-/* Both streams are one: their order is kept. Then Ctrl-C. */
 START_TEST(ctrl_c_ends_all_of_it)
 {
 	struct run run = {.program = "/usr/bin/env",
@@ -223,14 +299,12 @@ START_TEST(ctrl_c_ends_all_of_it)
 
 	if (!have_machine())
 		return;
-	RUN_START(
-		&run, folder("TMPDIR"), WITH_KVM, "--nested", "sh", "-c",
-		"read line; for i in 1 2 3; do echo $line $i; echo err $i >&2; "
-		"done; sleep 1000",
-		"sh");
-	run_write(&run, "typed\r", 6);
-	run_expect(&run, "typed 1\r\n");
-	run_expect(&run, "typed 3\r\n");
+	RUN_START(&run, folder("TMPDIR"), WITH_KVM, "--nested", "sh", "-c",
+		  "for i in 1 2 3; do echo out $i; echo err $i >&2; "
+		  "done; sleep 1000",
+		  "sh");
+	run_expect(&run, "out 1\r\n");
+	run_expect(&run, "out 3\r\n");
 	run_write(&run, "\003", 1);
 	run_end(&run);
 	run_is(&run, 130);
@@ -298,9 +372,50 @@ START_TEST(machine_that_dies_shows_its_last_words)
 		  "true");
 	run_end(&run);
 	run_is(&run, 125);
-	run_err_has(&run, "ended before the command");
+	run_err_has(&run, "QEMU ended with status 3 before COMMAND did; ");
 	run_err_has(&run, "\nit hurts\n");
 	is_empty(must_file("TMPDIR"));
+	run_free(&run);
+}
+END_TEST
+
+/* And what a killed one has left is removed. */
+START_TEST(machine_that_dies_silently_is_one_line)
+{
+	struct run run = {.program = "/usr/bin/env"};
+	const char *tmp = folder("TMPDIR");
+
+	if (!have_machine())
+		return;
+	ck_assert_int_eq(mkdir(must_file("TMPDIR/with-kvm.killed"), 0700), 0);
+	must_write_file(must_file("TMPDIR/with-kvm.killed/console"), "", 0);
+	RUN_START(&run, tmp, "QEMU=/bin/false", WITH_KVM, "--nested", "true");
+	run_end(&run);
+	is_one_line(&run, 125, "QEMU ended with status 1 before COMMAND did\n");
+	is_empty(must_file("TMPDIR"));
+	run_free(&run);
+}
+END_TEST
+
+/* In a mount namespace, for a small file system. */
+START_TEST(full_tmpdir_is_named_and_stdin_is_the_callers)
+{
+	struct run run = {.program = "/usr/bin/unshare", .input = RUN_PIPE};
+
+	if (!have_machine() || !have_namespaces())
+		return;
+	RUN_START(&run, "-rm", "/usr/bin/env", folder("TMPDIR"), "sh", "-c",
+		  "mount -t tmpfs -o size=40m tmpfs \"$TMPDIR\" || exit;"
+		  "while read line; do echo $line;"
+		  "  " WITH_KVM " -n head -c 80000000 /dev/zero >/dev/null;"
+		  "  echo $?; done; ls \"$TMPDIR\"");
+	run_write(&run, "a\nb\n", 4);
+	run_close_input(&run);
+	run_end(&run);
+	run_is(&run, 0);
+	run_out_is(&run, "a\n125\nb\n125\n");
+	run_err_has(&run, "with-kvm: TMPDIR (");
+	run_err_has(&run, "): no space left, output is lost\n");
 	run_free(&run);
 }
 END_TEST
@@ -318,6 +433,9 @@ static void fill_direct(TCase *tcase)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, where_there_is_a_kvm_the_command_just_runs);
 	tcase_add_test(tcase, time_limit_holds_directly_too);
+	tcase_add_test(tcase, time_limit_ends_what_the_command_has_started);
+	tcase_add_test(tcase, time_limit_leaves_the_terminal_to_the_command);
+	tcase_add_test(tcase, signal_goes_through_to_a_limited_command);
 }
 
 static void fill_machine(TCase *tcase)
@@ -332,6 +450,9 @@ static void fill_machine(TCase *tcase)
 			    NR(ends));
 	tcase_add_test(tcase, time_limit_ends_it_with_124);
 	tcase_add_test(tcase, machine_that_dies_shows_its_last_words);
+	tcase_add_test(tcase, machine_that_dies_silently_is_one_line);
+	tcase_add_test(tcase, full_tmpdir_is_named_and_stdin_is_the_callers);
+	tcase_add_test(tcase, deleted_folder_is_named);
 }
 
 Suite *with_kvm_suite(void)

@@ -378,6 +378,20 @@ long run_peak_kib(const struct run *run)
 	return (long)kib;
 }
 
+/* Is no process left? One that has been killed may be on its way still. */
+static bool none_left(void)
+{
+	for (int i = 0; i < 100; i++) {
+		pid_t pid = waitpid(-1, NULL, WNOHANG);
+
+		if (pid < 0)
+			return errno == ECHILD;
+		if (!pid)
+			usleep(10000);
+	}
+	return false;
+}
+
 int run_end(struct run *run)
 {
 	while (!ended(run))
@@ -393,8 +407,7 @@ int run_end(struct run *run)
 				    run->output != RUN_UNREAD))
 		step(run);
 	if (!nr_running)
-		ck_assert_msg(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD,
-			      "a process was left behind");
+		ck_assert_msg(none_left(), "a process was left behind");
 	run->killed_by_signal = WIFSIGNALED(run->wait_status);
 	run->status = run->killed_by_signal ? 128 + WTERMSIG(run->wait_status)
 					    : WEXITSTATUS(run->wait_status);

@@ -340,11 +340,12 @@ static int make_notes(struct core *core)
 		if (postmortem_lost(pm, cpu))
 			core_note(
 				core,
-				"the registers of vCPU %u, which KVM has lost "
-				"(triple fault on an AMD processor), and with "
-				"them virtual addresses",
+				"vCPU %u has the registers of a reset: KVM has "
+				"lost its own (triple fault on an AMD "
+				"processor), "
+				"and with them virtual addresses",
 				cpu);
-		else if (!pm->cpus[cpu].error)
+		if (!pm->cpus[cpu].error)
 			core_notes_write(out, core->elf64, cpu,
 					 &pm->cpus[cpu].regs);
 	}

@@ -49,6 +49,13 @@ bool machine_parse(const char *name, enum machine *machine);
 #define MACHINE_PORT_RESET  0xcf9u
 #define MACHINE_RESET_VALUE 0x06u
 
+/* Virtio devices: a page of registers each, and a global interrupt of its own,
+ * edge-triggered. */
+#define MACHINE_VIRTIO_BASE 0xfeb00000u
+#define MACHINE_VIRTIO_LEN  0x1000u
+#define MACHINE_VIRTIO_MAX  12u
+unsigned machine_virtio_gsi(unsigned index);
+
 /* Global interrupts. On the pc the timer's ISA interrupt 0 arrives at pin 2. */
 #define MACHINE_GSI_TIMER 2u
 #define MACHINE_GSI_SCI	  9u /* ACPI; active high, level; pc */

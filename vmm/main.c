@@ -46,6 +46,8 @@ struct session {
 	struct console *console;
 	struct stop stop;
 	struct events events;
+	struct virtio_device *devices[MACHINE_VIRTIO_MAX];
+	unsigned nr_devices;
 	struct vm *vm;
 };
 
@@ -67,6 +69,7 @@ static int load_image(struct session *s)
 		.protocol = o->boot,
 		.machine = o->machine,
 		.cpus = o->cpus,
+		.virtio = o->nr_devices,
 		.memory = o->memory,
 		.cmdline = o->cmdline,
 		.loader_name = "Faultline " VMM_VERSION,
@@ -243,6 +246,20 @@ static int make_outputs(struct session *s)
 	return status;
 }
 
+static int make_devices(struct session *s)
+{
+	const struct options *o = &s->options;
+	struct virtio_host host = {s->pager, s->console};
+	struct virtio_error err;
+
+	for (unsigned i = 0; i < o->nr_devices; i++) {
+		if (virtio_create(&s->devices[i], &o->devices[i], &host, &err))
+			return fail(STATUS_HOST, err.text);
+		s->nr_devices++;
+	}
+	return 0;
+}
+
 static int make_vm(struct session *s)
 {
 	const struct options *o = &s->options;
@@ -253,6 +270,8 @@ static int make_vm(struct session *s)
 		.cmdline = o->cmdline,
 		.xen = o->hypercalls == HYPERCALLS_XEN,
 		.plan = s->plan,
+		.devices = s->devices,
+		.nr_devices = s->nr_devices,
 		.pager = s->pager,
 		.console = s->console,
 		.stop = &s->stop,
@@ -260,6 +279,7 @@ static int make_vm(struct session *s)
 		.trace = s->trace,
 		.wake = events_wake,
 		.wake_ctx = &s->events,
+		.complain = o->quiet ? NULL : say,
 	};
 	struct vm_error err;
 	int rc = vm_create(&s->vm, &config, &err);
@@ -462,7 +482,8 @@ static int prepare(struct session *s)
 				 s->options.timeout_ns);
 	if (rc)
 		return fail(STATUS_HOST, strerror(-rc));
-	return make_vm(s);
+	status = make_devices(s);
+	return status ? status : make_vm(s);
 }
 
 /* A descriptor closed by whoever started us would be given to the next file

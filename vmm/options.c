@@ -30,6 +30,7 @@ enum {
 	OPT_MBI_ADDR,
 	OPT_LAZY_RAM,
 	OPT_HYPERCALLS,
+	OPT_RNG,
 	OPT_STATS,
 	OPT_TRACE,
 	OPT_BOOT_TIMER,
@@ -52,6 +53,7 @@ static const struct option long_options[] = {
 	{"mbi-addr", required_argument, NULL, OPT_MBI_ADDR},
 	{"lazy-ram", no_argument, NULL, OPT_LAZY_RAM},
 	{"hypercalls", required_argument, NULL, OPT_HYPERCALLS},
+	{"rng", no_argument, NULL, OPT_RNG},
 	{"stats", optional_argument, NULL, OPT_STATS},
 	{"trace", required_argument, NULL, OPT_TRACE},
 	{"boot-timer", no_argument, NULL, OPT_BOOT_TIMER},
@@ -83,6 +85,7 @@ static const char help[] =
 	"      --mbi-addr ADDR  place of the boot information\n"
 	"      --lazy-ram       RAM without content through the pager, too\n"
 	"      --hypercalls ABI  kvm, xen (kvm)\n"
+	"      --rng            a virtio entropy device\n"
 	"      --stats[=json]   what happened, on stderr\n"
 	"      --trace FILE     a line per fault\n"
 	"      --boot-timer     time to first instruction and ready marker\n"
@@ -198,6 +201,22 @@ static enum options_result take_module(struct options *o, char *arg, bool split)
 	if (!*m[n - 1].path)
 		return usage("--%s %s: no file name",
 			     split ? "module" : "initrd", arg);
+	return OPTIONS_RUN;
+}
+
+static enum options_result take_device(struct options *o, enum virtio_kind kind,
+				       const char *option, const char *arg)
+{
+	struct virtio_request *d = o->devices;
+
+	if (o->nr_devices == MACHINE_VIRTIO_MAX)
+		return usage("%s: one virtio device too many; at most %u",
+			     option, MACHINE_VIRTIO_MAX);
+	d = reallocarray(d, o->nr_devices + 1, sizeof(*d));
+	if (!d)
+		return usage("out of memory");
+	o->devices = d;
+	d[o->nr_devices++] = (struct virtio_request){kind, arg};
 	return OPTIONS_RUN;
 }
 
@@ -359,6 +378,8 @@ static enum options_result take(struct options *o, int option, char *arg)
 		return OPTIONS_RUN;
 	case OPT_HYPERCALLS:
 		return take_hypercalls(o, arg);
+	case OPT_RNG:
+		return take_device(o, VIRTIO_RNG, "--rng", NULL);
 	case OPT_STATS:
 		return take_stats(o, arg);
 	case OPT_TRACE:
@@ -432,6 +453,7 @@ void options_fini(struct options *options)
 	for (size_t i = 0; i < options->nr_modules; i++)
 		free(options->modules[i].path);
 	free(options->modules);
+	free(options->devices);
 	free(options->cmdline);
 	*options = (struct options){0};
 }

@@ -12,6 +12,7 @@
 #include "pager/pager.h"
 #include "vmm/boot/boot.h"
 #include "vmm/machine.h"
+#include "vmm/virtio/virtio_create.h"
 
 enum stats_form {
 	STATS_NONE,
@@ -36,6 +37,8 @@ struct options {
 	enum boot_protocol boot;
 	enum pager_mode pager;
 	unsigned window_pages;
+	struct virtio_request *devices;
+	unsigned nr_devices; /* at most MACHINE_VIRTIO_MAX */
 	bool mbi_addr_given;
 	gpa_t mbi_addr;
 	bool lazy_ram;
@@ -54,7 +57,7 @@ enum options_result {
 	OPTIONS_USAGE, /* message printed on stderr */
 };
 
-/* Strings point into argv, except cmdline and modules (options_fini). argv is
+/* Strings point into argv, except cmdline, modules and devices (options_fini). argv is
  * not changed. */
 enum options_result options_parse(struct options *options, int argc,
 				  char *argv[]);

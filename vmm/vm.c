@@ -30,6 +30,7 @@
 #include "vmm/memory.h"
 #include "vmm/status.h"
 #include "vmm/vcpu.h"
+#include "vmm/virtio/virtio_slots.h"
 
 #define CPUID_MAX 256
 #define CPUID_LEN                    \
@@ -54,9 +55,10 @@ struct vm {
 	struct vcpu *vcpus;
 	unsigned nr_vcpus;
 
-	struct board board;   /* locks itself */
-	struct chips chips;   /* locks itself */
-	struct memory memory; /* see memory.h */
+	struct board board;	    /* locks itself */
+	struct virtio_slots virtio; /* its devices lock themselves */
+	struct chips chips;	    /* locks itself */
+	struct memory memory;	    /* see memory.h */
 };
 
 __attribute__((format(printf, 3, 4))) static int
@@ -356,6 +358,7 @@ static int create_devices(struct vm *vm, struct vm_error *err)
 	chips_init(&vm->chips, c->machine, c->stop, &vm->mmio);
 	board.set_irq = vm->chips.kind->set_irq;
 	rc = board_init(&vm->board, &board, &vm->ports);
+	virtio_slots_init(&vm->virtio, c->devices, c->nr_devices, &vm->mmio);
 	bus_close(&vm->ports);
 	bus_close(&vm->mmio);
 	return rc ? error(err, rc, "cannot create a timer: %s", strerror(-rc))
@@ -447,6 +450,38 @@ int vm_create(struct vm **out, const struct vm_config *config,
 	return 0;
 }
 
+/* Guest memory for devices. */
+static void *map_memory(void *ctx, gpa_t gpa, uint64_t len)
+{
+	struct vm *vm = ctx;
+
+	if (!memory_has(&vm->memory, gpa, len) ||
+	    pager_load(vm->config.pager, gpa, len))
+		return NULL;
+	return memory_hva(&vm->memory, gpa);
+}
+
+/* A device that failed because the pager did has nothing to say. */
+static void complain(void *ctx, const char *text)
+{
+	struct vm *vm = ctx;
+
+	if (vm->config.complain && !pager_failure(vm->config.pager))
+		vm->config.complain(text);
+}
+
+static int start_devices(struct vm *vm)
+{
+	struct virtio_place place = {
+		.dma = {map_memory, vm},
+		.irq = {vm->chips.kind->set_irq, &vm->chips, 0},
+		.complain = complain,
+		.complain_ctx = vm,
+	};
+
+	return virtio_slots_start(&vm->virtio, &place);
+}
+
 int vm_start(struct vm *vm, struct vm_error *err)
 {
 	int rc =
@@ -454,6 +489,10 @@ int vm_start(struct vm *vm, struct vm_error *err)
 
 	if (rc)
 		return error(err, rc, "cannot set the entry state: %s",
+			     strerror(-rc));
+	rc = start_devices(vm);
+	if (rc)
+		return error(err, rc, "cannot start a device's thread: %s",
 			     strerror(-rc));
 	vcpu_init_signal();
 	for (unsigned i = 0; !rc && i < vm->nr_vcpus; i++)
@@ -470,6 +509,7 @@ bool vm_stop(struct vm *vm)
 	bool all = true;
 
 	gate_shut(&vm->env.gate);
+	virtio_slots_ask_stop(&vm->virtio);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	/* A failed pager will not wake anybody: no use in waiting long. */
 	if (pager_failure(vm->config.pager))
@@ -482,6 +522,7 @@ bool vm_stop(struct vm *vm)
 	}
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		all &= vcpu_join(&vm->vcpus[i], &until);
+	all &= virtio_slots_stop(&vm->virtio, &until);
 	timeline_mark(vm->config.timeline, PHASE_EXIT);
 	return all;
 }

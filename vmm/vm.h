@@ -32,6 +32,9 @@ struct vm_config {
 	const char *cmdline; /* for whoever asks the machine for it */
 	bool xen;	     /* the guest is told, and served, as by Xen */
 	const struct boot_plan *plan;
+	struct virtio_device *const *devices; /* made by the caller, who ends
+						 them after vm_destroy */
+	unsigned nr_devices;
 	/* All of these outlive the VM. */
 	struct pager *pager; /* created, not armed */
 	struct console *console;
@@ -42,6 +45,8 @@ struct vm_config {
 	 * serial port has room for input again. */
 	void (*wake)(void *ctx);
 	void *wake_ctx;
+	/* A line for stderr, from any thread; may be NULL. */
+	void (*complain)(const char *line);
 };
 
 /* One line for stderr: what, and the mend. */

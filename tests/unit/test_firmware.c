@@ -19,14 +19,14 @@
 
 /* Each test runs for each of these. */
 static const struct firmware_params cases[] = {
-	{MACHINE_PC, 1, FIRMWARE_BASE},
-	{MACHINE_PC, 2, FIRMWARE_BASE},
-	{MACHINE_PC, 254, FIRMWARE_BASE},
-	{MACHINE_PC, 3, 0},
-	{MACHINE_PC, 254, 0xbff00000},
-	{MACHINE_MINIMAL, 1, FIRMWARE_BASE},
-	{MACHINE_MINIMAL, 2, FIRMWARE_BASE},
-	{MACHINE_MINIMAL, 254, 0x7fff0000},
+	{MACHINE_PC, 1, FIRMWARE_BASE, 0},
+	{MACHINE_PC, 2, FIRMWARE_BASE, 0},
+	{MACHINE_PC, 254, FIRMWARE_BASE, 0},
+	{MACHINE_PC, 3, 0, 0},
+	{MACHINE_PC, 254, 0xbff00000, MACHINE_VIRTIO_MAX},
+	{MACHINE_MINIMAL, 1, FIRMWARE_BASE, 0},
+	{MACHINE_MINIMAL, 2, FIRMWARE_BASE, 3},
+	{MACHINE_MINIMAL, 254, 0x7fff0000, 0},
 };
 
 #define NR_CASES (int)(sizeof(cases) / sizeof(*cases))
@@ -527,11 +527,11 @@ END_TEST
 /* Mistakes of the caller: these are assertions. */
 
 static const struct firmware_params bad_cases[] = {
-	{MACHINE_PC, 0, FIRMWARE_BASE},
-	{MACHINE_PC, 255, FIRMWARE_BASE},
-	{MACHINE_PC, 1, FIRMWARE_BASE + 0x10},
-	{MACHINE_PC, 254, 0xfffff000},
-	{MACHINE_PC, 1, UINT64_C(0x100000000)},
+	{MACHINE_PC, 0, FIRMWARE_BASE, 0},
+	{MACHINE_PC, 255, FIRMWARE_BASE, 0},
+	{MACHINE_PC, 1, FIRMWARE_BASE + 0x10, 0},
+	{MACHINE_PC, 254, 0xfffff000, 0},
+	{MACHINE_PC, 1, UINT64_C(0x100000000), 0},
 };
 
 START_TEST(impossible_machine_is_a_bug)

@@ -40,6 +40,7 @@ struct boot_params {
 	enum boot_protocol protocol;
 	enum machine machine;
 	unsigned cpus;	 /* 1 to 254 */
+	unsigned virtio; /* devices that the firmware tells of */
 	uint64_t memory; /* bytes of RAM */
 	const char *cmdline;
 	const char *loader_name;

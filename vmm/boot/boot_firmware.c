@@ -52,6 +52,7 @@ int boot_place_firmware(struct boot_plan *plan)
 	struct firmware_params params = {
 		.machine = plan->params.machine,
 		.cpus = plan->params.cpus,
+		.virtio = plan->params.virtio,
 		.base = FIRMWARE_BASE,
 	};
 	size_t len = page_up(firmware_size(&params));

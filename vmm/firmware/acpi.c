@@ -72,7 +72,8 @@ static void finish_table(struct blob *blob, size_t start)
 
 /* These put one table each and return its address. */
 
-static uint32_t put_dsdt(struct blob *blob, uint32_t base, enum machine machine)
+static uint32_t put_dsdt(struct blob *blob, uint32_t base, enum machine machine,
+			 unsigned virtio)
 {
 	struct acpi_header h = header("DSDT", DSDT_REVISION);
 	size_t start;
@@ -80,7 +81,7 @@ static uint32_t put_dsdt(struct blob *blob, uint32_t base, enum machine machine)
 	blob_align(blob, TABLE_ALIGNMENT);
 	start = blob->at;
 	blob_put(blob, &h, sizeof(h));
-	acpi_dsdt_put(blob, machine);
+	acpi_dsdt_put(blob, machine, virtio);
 	finish_table(blob, start);
 	return base + (uint32_t)start;
 }
@@ -140,10 +141,10 @@ static void fill_reduced_hardware(struct acpi_fadt *fadt)
 	fadt->sleep_status_reg = io(MACHINE_PORT_SLEEP_STATUS, 1);
 }
 
-static uint32_t put_fadt(struct blob *blob, uint32_t base, enum machine machine)
+static uint32_t put_fadt(struct blob *blob, uint32_t base, enum machine machine,
+			 uint32_t dsdt)
 {
 	bool pc = machine == MACHINE_PC;
-	uint32_t dsdt = put_dsdt(blob, base, machine);
 	uint32_t facs = pc ? put_facs(blob, base) : 0;
 	struct acpi_fadt fadt = {
 		.header = header("FACP", FADT_REVISION),
@@ -288,14 +289,15 @@ static struct acpi_rsdp rsdp(uint32_t rsdt, uint32_t xsdt)
 }
 
 void acpi_put(struct blob *blob, uint32_t base, enum machine machine,
-	      unsigned cpus)
+	      unsigned cpus, unsigned virtio)
 {
 	struct acpi_rsdp pointer = {0};
 	struct blob first = *blob;
-	uint32_t tables[2], rsdt, xsdt;
+	uint32_t tables[2], dsdt, rsdt, xsdt;
 
 	blob_put(blob, &pointer, sizeof(pointer)); /* its place */
-	tables[0] = put_fadt(blob, base, machine);
+	dsdt = put_dsdt(blob, base, machine, virtio);
+	tables[0] = put_fadt(blob, base, machine, dsdt);
 	tables[1] = put_madt(blob, base, machine, cpus);
 	rsdt = put_root(blob, base, "RSDT", sizeof(uint32_t), tables, 2);
 	xsdt = put_root(blob, base, "XSDT", sizeof(uint64_t), tables, 2);

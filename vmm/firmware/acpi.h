@@ -9,6 +9,7 @@
 #include "vmm/blob.h"
 #include "vmm/machine.h"
 
-/* Puts the RSDP and what it leads to; the blob begins at base. */
+/* Puts the RSDP and what it leads to; the blob begins at base. virtio: how many
+ * such devices there are (machine.h). */
 void acpi_put(struct blob *blob, uint32_t base, enum machine machine,
-	      unsigned cpus);
+	      unsigned cpus, unsigned virtio);

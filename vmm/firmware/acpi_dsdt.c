@@ -73,7 +73,25 @@ static void put_serial_port(struct blob *aml, enum machine machine)
 	aml_end(aml, start);
 }
 
-void acpi_dsdt_put(struct blob *aml, enum machine machine)
+/* The id is Linaro's; Linux's virtio_mmio looks for it (virtio 1.2, 4.2.1). */
+static void put_virtio(struct blob *aml, unsigned index)
+{
+	char name[] = {'V', 'R', (char)('0' + index / 10),
+		       (char)('0' + index % 10), 0};
+	size_t start = aml_device(aml, name), resources;
+
+	aml_name_string(aml, "_HID", "LNRO0005");
+	aml_name_integer(aml, "_UID", index);
+	aml_name_integer(aml, "_CCA", 1); /* 6.2.17: caches agree */
+	resources = aml_resources(aml, "_CRS");
+	aml_memory(aml, MACHINE_VIRTIO_BASE + index * MACHINE_VIRTIO_LEN,
+		   MACHINE_VIRTIO_LEN);
+	aml_interrupt(aml, machine_virtio_gsi(index), false);
+	aml_end_resources(aml, resources);
+	aml_end(aml, start);
+}
+
+void acpi_dsdt_put(struct blob *aml, enum machine machine, unsigned virtio)
 {
 	size_t nr = sizeof(pc_devices) / sizeof(*pc_devices);
 	size_t scope;
@@ -83,5 +101,7 @@ void acpi_dsdt_put(struct blob *aml, enum machine machine)
 	put_serial_port(aml, machine);
 	for (size_t i = 0; machine == MACHINE_PC && i < nr; i++)
 		put_pc_device(aml, &pc_devices[i]);
+	for (unsigned i = 0; i < virtio; i++)
+		put_virtio(aml, i);
 	aml_end(aml, scope);
 }

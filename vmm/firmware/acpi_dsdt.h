@@ -8,4 +8,5 @@
 #include "vmm/blob.h"
 #include "vmm/machine.h"
 
-void acpi_dsdt_put(struct blob *aml, enum machine machine);
+/* virtio: how many such devices (machine.h). */
+void acpi_dsdt_put(struct blob *aml, enum machine machine, unsigned virtio);

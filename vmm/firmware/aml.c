@@ -20,6 +20,7 @@ enum {
 	BYTE_PREFIX = 0x0a,
 	WORD_PREFIX = 0x0b,
 	DWORD_PREFIX = 0x0c,
+	STRING_PREFIX = 0x0d,
 	QWORD_PREFIX = 0x0e,
 	SCOPE_OP = 0x10,
 	BUFFER_OP = 0x11,
@@ -34,10 +35,12 @@ enum {
 	TAG_IRQ_NO_FLAGS = 0x22,
 	TAG_IO = 0x47,
 	TAG_END = 0x79,
+	TAG_MEMORY_32_FIXED = 0x86,
 	TAG_EXTENDED_INTERRUPT = 0x89,
 };
 
 #define IO_DECODE_16	   0x01
+#define MEMORY_WRITABLE	   0x01
 #define INTERRUPT_CONSUMER 0x01
 #define INTERRUPT_EDGE	   0x02
 
@@ -122,6 +125,15 @@ void aml_name_integer(struct blob *aml, const char *name, uint64_t value)
 	put_integer(aml, value);
 }
 
+/* 20.2.3: ASCII with a zero behind it. */
+void aml_name_string(struct blob *aml, const char *name, const char *value)
+{
+	blob_put_u8(aml, NAME_OP);
+	put_name(aml, name);
+	blob_put_u8(aml, STRING_PREFIX);
+	blob_put(aml, value, strlen(value) + 1);
+}
+
 static unsigned hex_digit(char c)
 {
 	assert((c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'));
@@ -189,6 +201,15 @@ void aml_io(struct blob *aml, uint16_t port, uint8_t len)
 	blob_put_u16(aml, port); /* ... to here, */
 	blob_put_u8(aml, 1);	 /* in steps of one */
 	blob_put_u8(aml, len);
+}
+
+void aml_memory(struct blob *aml, uint32_t base, uint32_t len)
+{
+	blob_put_u8(aml, TAG_MEMORY_32_FIXED);
+	blob_put_u16(aml, 9); /* bytes that follow */
+	blob_put_u8(aml, MEMORY_WRITABLE);
+	blob_put_u32(aml, base);
+	blob_put_u32(aml, len);
 }
 
 void aml_irq(struct blob *aml, unsigned irq)

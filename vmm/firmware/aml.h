@@ -26,6 +26,7 @@ void aml_end(struct blob *aml, size_t start);
 /* Name(name, value). An EISA id is three capitals and four hexadecimal
  * digits. */
 void aml_name_integer(struct blob *aml, const char *name, uint64_t value);
+void aml_name_string(struct blob *aml, const char *name, const char *value);
 void aml_name_eisa_id(struct blob *aml, const char *name, const char *id);
 /* A package of nr integers, at most 255. */
 void aml_name_package(struct blob *aml, const char *name,
@@ -37,6 +38,8 @@ void aml_end_resources(struct blob *aml, size_t start);
 
 /* IO (6.4.2.5): len ports from `port` on, 16-bit decoded. */
 void aml_io(struct blob *aml, uint16_t port, uint8_t len);
+/* Memory32Fixed (6.4.3.4), which can be written. */
+void aml_memory(struct blob *aml, uint32_t base, uint32_t len);
 /* IRQNoFlags (6.4.2.1): ISA interrupt 0 to 15, edge-triggered, active high. */
 void aml_irq(struct blob *aml, unsigned irq);
 /* Interrupt (6.4.3.6): a global one, active high, of nobody else. */

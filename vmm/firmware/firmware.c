@@ -20,7 +20,7 @@ static size_t put(const struct firmware_params *params, uint8_t *out)
 
 	assert(params->cpus >= 1 && params->cpus <= 254);
 	assert(!(params->base & PAGE_MASK));
-	acpi_put(&blob, base, params->machine, params->cpus);
+	acpi_put(&blob, base, params->machine, params->cpus, params->virtio);
 	mptable_put(&blob, base, params->machine, params->cpus);
 	assert(params->base + blob.at <= UINT32_MAX);
 	return blob.at;

@@ -16,7 +16,8 @@
 struct firmware_params {
 	enum machine machine;
 	unsigned cpus;
-	gpa_t base; /* of the block: page aligned, below 4 GiB */
+	gpa_t base;	 /* of the block: page aligned, below 4 GiB */
+	unsigned virtio; /* devices, where machine.h says */
 };
 
 /* Where kernels look for both by themselves: firmware's own segment below

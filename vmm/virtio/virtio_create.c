@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vmm/virtio/virtio_create.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/virtio/virtio_rng.h"
+
+static int create_rng(struct virtio_device **out, const char *arg,
+		      const struct virtio_host *host, struct virtio_error *err)
+{
+	int rc = virtio_rng_create(out);
+
+	(void)arg;
+	(void)host;
+	if (rc)
+		snprintf(err->text, sizeof(err->text), "--rng: %s",
+			 strerror(-rc));
+	return rc;
+}
+
+static int (*const creators[VIRTIO_KINDS])(struct virtio_device **out,
+					   const char *arg,
+					   const struct virtio_host *host,
+					   struct virtio_error *err) = {
+	[VIRTIO_RNG] = create_rng,
+};
+
+int virtio_create(struct virtio_device **out,
+		  const struct virtio_request *request,
+		  const struct virtio_host *host, struct virtio_error *err)
+{
+	return creators[request->kind](out, request->arg, host, err);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From an option of the command line to a virtio device: which kinds there are,
+ * and what each makes of its argument.
+ */
+#pragma once
+
+#include "vmm/virtio/virtio_device.h"
+
+enum virtio_kind {
+	VIRTIO_RNG,
+	VIRTIO_KINDS
+};
+
+/* What was asked for: "-d FILE[,ro]" is a kind and an argument. */
+struct virtio_request {
+	enum virtio_kind kind;
+	const char *arg; /* NULL: the option has none */
+};
+
+/* What devices work with; all of it outlives them. */
+struct virtio_host {
+	struct pager *pager;
+	struct console *console;
+};
+
+struct virtio_error {
+	char text[512]; /* a line for stderr: file, value, cause, mend */
+};
+
+/* virtio_device_destroy ends it. 0, or -errno with err filled. */
+int virtio_create(struct virtio_device **out,
+		  const struct virtio_request *request,
+		  const struct virtio_host *host, struct virtio_error *err);

@@ -85,18 +85,15 @@ static const char help[] =
 	"      --mbi-addr ADDR  place of the boot information\n"
 	"      --lazy-ram       RAM without content through the pager, too\n"
 	"      --hypercalls ABI  kvm, xen (kvm)\n"
-	"      --rng            a virtio entropy device\n"
-	"      --stats[=json]   what happened, on stderr\n"
+	"      --rng            virtio: entropy\n"
+	"      --stats[=json], --boot-timer  what happened, on stderr\n"
 	"      --trace FILE     a line per fault\n"
-	"      --boot-timer     time to first instruction and ready marker\n"
 	"      --dump FILE      at the end, memory and registers, for gdb\n"
 	"      --timeout SEC    stop with status 124 after SEC seconds\n"
-	"  -q, --quiet, -v, --verbose  no messages but errors; more messages\n"
-	"      --version, -h, --help\n"
+	"  -q, --quiet, -v, --verbose, --version, -h, --help\n"
 	"\n"
 	"On a terminal Ctrl-A x quits. Exit status: the guest's (0-119), or "
-	"see\n"
-	"EXIT STATUS in vmm(1).\n";
+	"see vmm(1).\n";
 
 __attribute__((format(printf, 1, 2))) static enum options_result
 usage(const char *format, ...)

@@ -21,13 +21,13 @@
 #define FEATURE(bit) (UINT64_C(1) << (bit))
 
 /* What every device offers here. */
-#define FEATURES_ALWAYS                                                 \
+#define FEATURES_ALWAYS                                                   \
 	(FEATURE(VIRTIO_F_VERSION_1) | FEATURE(VIRTIO_RING_F_EVENT_IDX) | \
 	 FEATURE(VIRTIO_RING_F_INDIRECT_DESC))
 
-#define STATUS_BITS                                                   \
-	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |        \
-	 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK |     \
+#define STATUS_BITS                                                \
+	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |    \
+	 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK | \
 	 VIRTIO_CONFIG_S_FAILED)
 
 int virtio_device_init(struct virtio_device *device,
@@ -302,13 +302,13 @@ void virtio_device_set_status(struct virtio_device *device, uint32_t status)
 	}
 	/* 2.1.1: the driver must not clear bits. */
 	new = (uint8_t)((status & STATUS_BITS) & ~device->status);
-	if (new & VIRTIO_CONFIG_S_FEATURES_OK && !features_fit(device))
+	if (new &VIRTIO_CONFIG_S_FEATURES_OK && !features_fit(device))
 		new = (uint8_t)(new & ~VIRTIO_CONFIG_S_FEATURES_OK);
 	/* Nor go on without. */
 	if (!((device->status | new) & VIRTIO_CONFIG_S_FEATURES_OK))
 		new = (uint8_t)(new & ~VIRTIO_CONFIG_S_DRIVER_OK);
 	device->status |= new;
-	if (new & VIRTIO_CONFIG_S_DRIVER_OK)
+	if (new &VIRTIO_CONFIG_S_DRIVER_OK)
 		start_driver(device);
 	pthread_mutex_unlock(&device->lock);
 }

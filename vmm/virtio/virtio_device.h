@@ -58,7 +58,8 @@ struct virtio_device {
 	uint32_t config_len;
 	struct dma dma;
 	struct irq_line irq;
-	void (*complain)(void *ctx, const char *text); /* see virtio_device_fail */
+	void (*complain)(void *ctx,
+			 const char *text); /* see virtio_device_fail */
 	void *complain_ctx;
 	int kick; /* eventfd: something for the worker */
 	pthread_t worker;
@@ -79,7 +80,8 @@ struct virtio_device {
 	struct virtqueue queues[VIRTIO_QUEUES_MAX];
 	int poll_fd; /* -1: none */
 	short poll_events;
-	struct virtqueue_chain chain; /* the worker's, for virtio_device_serve */
+	struct virtqueue_chain
+		chain; /* the worker's, for virtio_device_serve */
 };
 
 /* Where the machine puts the device. */

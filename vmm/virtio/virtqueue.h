@@ -36,8 +36,8 @@ struct virtqueue {
 
 	uint16_t next_avail; /* of the available ring, free running */
 	uint16_t next_used;  /* of the used ring, the same */
-	uint16_t signalled;  /* next_used when an interrupt was last asked for */
-	const char *error;   /* broken: by what */
+	uint16_t signalled; /* next_used when an interrupt was last asked for */
+	const char *error;  /* broken: by what */
 };
 
 /*

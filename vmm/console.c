@@ -17,8 +17,7 @@
  * (async-signal-safe functions).
  *
  * Left out: job control once the guest runs (raw mode has no Ctrl-Z; a process
- * stopped and continued from outside finds the terminal cooked), the window's
- * size, break.
+ * stopped and continued from outside finds the terminal cooked), break.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* ppoll */
@@ -37,6 +36,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -322,6 +322,26 @@ void console_put(void *console, uint8_t byte)
 			output_push(c);
 	}
 	pthread_mutex_unlock(&c->lock);
+}
+
+void console_write(struct console *c, const void *bytes, size_t len)
+{
+	const uint8_t *byte = bytes;
+
+	for (size_t i = 0; i < len; i++)
+		console_put(c, byte[i]);
+}
+
+bool console_size(const struct console *c, uint16_t *cols, uint16_t *rows)
+{
+	struct winsize size;
+
+	if (!c->terminal || c->in < 0 || ioctl(c->in, TIOCGWINSZ, &size) ||
+	    !size.ws_col || !size.ws_row)
+		return false;
+	*cols = size.ws_col;
+	*rows = size.ws_row;
+	return true;
 }
 
 void console_flush(struct console *c)

@@ -65,6 +65,14 @@ void console_restore(void);
  */
 void console_put(void *console, uint8_t byte);
 
+/* The same of several bytes. */
+void console_write(struct console *console, const void *bytes, size_t len);
+
+/* The size of the terminal that is read from, in characters. False: there is
+ * none, or it does not know. */
+bool console_size(const struct console *console, uint16_t *cols,
+		  uint16_t *rows);
+
 /* Writes out as much of what is buffered as goes without waiting; does nothing
  * while another thread is at it. Any thread. */
 void console_flush(struct console *console);

@@ -14,7 +14,7 @@
 #include "vmm/console.h"
 #include "vmm/stop.h"
 
-#define EVENTS_WATCHES 2
+#define EVENTS_WATCHES 3
 
 struct events {
 	/* Set by events_init, constant after: */

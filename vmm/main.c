@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@
 #include "vmm/stop.h"
 #include "vmm/timeline.h"
 #include "vmm/version.h"
+#include "vmm/virtio/virtio_console.h"
 #include "vmm/vm.h"
 
 /* Everything a run owns; the pointers are NULL until made. */
@@ -48,6 +50,9 @@ struct session {
 	struct events events;
 	struct virtio_device *devices[MACHINE_VIRTIO_MAX];
 	unsigned nr_devices;
+	struct virtio_host host;	      /* the devices' */
+	struct virtio_device *console_device; /* NULL: the serial port */
+	int resize_fd;			      /* signalfd for SIGWINCH, or -1 */
 	struct vm *vm;
 };
 
@@ -246,18 +251,58 @@ static int make_outputs(struct session *s)
 	return status;
 }
 
+/* The terminal has a size, or another. */
+static void on_resize(void *ctx)
+{
+	struct session *s = ctx;
+	struct signalfd_siginfo info;
+	uint16_t cols, rows;
+	ssize_t n = read(s->resize_fd, &info, sizeof(info));
+
+	(void)n; /* nothing to read: called at the start */
+	if (console_size(s->console, &cols, &rows))
+		virtio_console_resize(s->console_device, cols, rows);
+}
+
+/* The console is a virtio device. */
+static int use_console(struct session *s, struct virtio_device *device)
+{
+	sigset_t winch;
+
+	sigemptyset(&winch);
+	sigaddset(&winch, SIGWINCH);
+	sigprocmask(SIG_BLOCK, &winch, NULL);
+	s->resize_fd = signalfd(-1, &winch, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->resize_fd < 0)
+		return fail(STATUS_HOST, strerror(errno));
+	s->console_device = device;
+	on_resize(s);
+	events_watch(&s->events, s->resize_fd, on_resize, s);
+	return 0;
+}
+
 static int make_devices(struct session *s)
 {
 	const struct options *o = &s->options;
-	struct virtio_host host = {s->pager, s->console};
 	struct virtio_error err;
+	int status = 0;
 
-	for (unsigned i = 0; i < o->nr_devices; i++) {
-		if (virtio_create(&s->devices[i], &o->devices[i], &host, &err))
+	s->host = (struct virtio_host){
+		.pager = s->pager,
+		.console = s->console,
+		.wake = events_wake,
+		.wake_ctx = &s->events,
+	};
+	for (unsigned i = 0; !status && i < o->nr_devices; i++) {
+		struct virtio_device **device = &s->devices[i];
+
+		if (virtio_create(device, &o->devices[i], &s->host, &err))
 			return fail(STATUS_HOST, err.text);
 		s->nr_devices++;
+		if (o->devices[i].kind == VIRTIO_CONSOLE)
+			status = use_console(s, *device);
 	}
-	return 0;
+	return status;
 }
 
 static int make_vm(struct session *s)
@@ -352,7 +397,11 @@ static bool is_error(int status)
 
 static size_t input(void *ctx, const uint8_t *bytes, size_t len)
 {
-	return vm_input(ctx, bytes, len);
+	struct session *s = ctx;
+
+	if (s->console_device)
+		return virtio_console_input(s->console_device, bytes, len);
+	return vm_input(s->vm, bytes, len);
 }
 
 /* A mapped file that has shrunk may have fed the guest zeros without anybody
@@ -437,7 +486,7 @@ static int run(struct session *s)
 	if (vm_start(s->vm, &err))
 		stop_request(&s->stop, STATUS_HOST, "%s", err.text);
 	else
-		events_run(&s->events, input, s->vm);
+		events_run(&s->events, input, s);
 	status = s->stop.status;
 	/* Only an end that the guest chose waits for a slow stdout. */
 	if (status > STATUS_GUEST_MAX)

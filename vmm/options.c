@@ -30,6 +30,7 @@ enum {
 	OPT_MBI_ADDR,
 	OPT_LAZY_RAM,
 	OPT_HYPERCALLS,
+	OPT_CONSOLE,
 	OPT_RNG,
 	OPT_STATS,
 	OPT_TRACE,
@@ -53,6 +54,7 @@ static const struct option long_options[] = {
 	{"mbi-addr", required_argument, NULL, OPT_MBI_ADDR},
 	{"lazy-ram", no_argument, NULL, OPT_LAZY_RAM},
 	{"hypercalls", required_argument, NULL, OPT_HYPERCALLS},
+	{"console", required_argument, NULL, OPT_CONSOLE},
 	{"rng", no_argument, NULL, OPT_RNG},
 	{"stats", optional_argument, NULL, OPT_STATS},
 	{"trace", required_argument, NULL, OPT_TRACE},
@@ -85,7 +87,7 @@ static const char help[] =
 	"      --mbi-addr ADDR  place of the boot information\n"
 	"      --lazy-ram       RAM without content through the pager, too\n"
 	"      --hypercalls ABI  kvm, xen (kvm)\n"
-	"      --rng            virtio: entropy\n"
+	"      --console=virtio, --rng  virtio devices: console, entropy\n"
 	"      --stats[=json], --boot-timer  what happened, on stderr\n"
 	"      --trace FILE     a line per fault\n"
 	"      --dump FILE      at the end, memory and registers, for gdb\n"
@@ -280,6 +282,22 @@ static enum options_result take_mbi_addr(struct options *o, const char *arg)
 	return OPTIONS_RUN;
 }
 
+static enum options_result take_console(struct options *o, const char *arg)
+{
+	bool is_virtio = !strcmp(arg, "virtio");
+
+	if (!is_virtio && strcmp(arg, "serial"))
+		return usage("--console %s: not one of serial, virtio", arg);
+	if (is_virtio && o->virtio_console)
+		return OPTIONS_RUN;
+	if (!is_virtio && o->virtio_console)
+		return usage("--console serial: after --console virtio; one "
+			     "console has the input");
+	o->virtio_console = is_virtio;
+	return is_virtio ? take_device(o, VIRTIO_CONSOLE, "--console", NULL)
+			 : OPTIONS_RUN;
+}
+
 static enum options_result take_hypercalls(struct options *o, const char *arg)
 {
 	if (!strcmp(arg, "kvm"))
@@ -375,6 +393,8 @@ static enum options_result take(struct options *o, int option, char *arg)
 		return OPTIONS_RUN;
 	case OPT_HYPERCALLS:
 		return take_hypercalls(o, arg);
+	case OPT_CONSOLE:
+		return take_console(o, arg);
 	case OPT_RNG:
 		return take_device(o, VIRTIO_RNG, "--rng", NULL);
 	case OPT_STATS:

@@ -38,6 +38,7 @@ struct options {
 	enum pager_mode pager;
 	unsigned window_pages;
 	struct virtio_request *devices;
+	bool virtio_console; /* one of them, and it has the input */
 	unsigned nr_devices; /* at most MACHINE_VIRTIO_MAX */
 	bool mbi_addr_given;
 	gpa_t mbi_addr;

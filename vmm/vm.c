@@ -77,8 +77,7 @@ static void console_out(void *ctx, const uint8_t *bytes, size_t len)
 {
 	struct vm *vm = ctx;
 
-	for (size_t i = 0; i < len; i++)
-		console_put(vm->config.console, bytes[i]);
+	console_write(vm->config.console, bytes, len);
 	vm->config.wake(vm->config.wake_ctx);
 }
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm/console.h"
+#include "vmm/virtio/virtio_console.h"
 #include "vmm/virtio/virtio_rng.h"
 
 static int create_rng(struct virtio_device **out, const char *arg,
@@ -19,11 +21,42 @@ static int create_rng(struct virtio_device **out, const char *arg,
 	return rc;
 }
 
+static void put(void *ctx, const void *bytes, size_t len)
+{
+	const struct virtio_host *host = ctx;
+
+	console_write(host->console, bytes, len);
+	host->wake(host->wake_ctx);
+}
+
+static void room(void *ctx)
+{
+	const struct virtio_host *host = ctx;
+
+	host->wake(host->wake_ctx);
+}
+
+static int create_console(struct virtio_device **out, const char *arg,
+			  const struct virtio_host *host,
+			  struct virtio_error *err)
+{
+	const struct virtio_console_host end = {put, room,
+						(void *)(uintptr_t)host};
+	int rc = virtio_console_create(out, &end);
+
+	(void)arg;
+	if (rc)
+		snprintf(err->text, sizeof(err->text), "--console: %s",
+			 strerror(-rc));
+	return rc;
+}
+
 static int (*const creators[VIRTIO_KINDS])(struct virtio_device **out,
 					   const char *arg,
 					   const struct virtio_host *host,
 					   struct virtio_error *err) = {
 	[VIRTIO_RNG] = create_rng,
+	[VIRTIO_CONSOLE] = create_console,
 };
 
 int virtio_create(struct virtio_device **out,

@@ -9,6 +9,7 @@
 
 enum virtio_kind {
 	VIRTIO_RNG,
+	VIRTIO_CONSOLE,
 	VIRTIO_KINDS
 };
 
@@ -22,6 +23,9 @@ struct virtio_request {
 struct virtio_host {
 	struct pager *pager;
 	struct console *console;
+	/* The console has unflushed output, or may give input again. */
+	void (*wake)(void *ctx);
+	void *wake_ctx;
 };
 
 struct virtio_error {

@@ -135,9 +135,8 @@ static void kick(const struct virtio_device *device)
 	(void)n;
 }
 
-/* The worker is to look at a queue. Whoever sets the first bit wakes it, and it
- * takes them all. */
-static void mark(struct virtio_device *device, unsigned queue)
+/* Whoever sets the first bit wakes the worker, who takes them all. */
+void virtio_device_mark(struct virtio_device *device, unsigned queue)
 {
 	if (!atomic_fetch_or(&device->notified, 1u << queue))
 		kick(device);
@@ -159,7 +158,7 @@ void virtio_device_serve(struct virtio_device *device, unsigned index,
 		left--;
 	}
 	if (virtqueue_enable_notify(queue))
-		mark(device, index);
+		virtio_device_mark(device, index);
 }
 
 void virtio_device_poll(struct virtio_device *device, int fd, short events)
@@ -287,7 +286,7 @@ static void start_driver(struct virtio_device *device)
 	if (device->ops->started)
 		device->ops->started(device);
 	for (unsigned i = 0; i < device->ops->nr_queues; i++)
-		mark(device, i);
+		virtio_device_mark(device, i);
 }
 
 void virtio_device_set_status(struct virtio_device *device, uint32_t status)
@@ -329,7 +328,7 @@ void virtio_device_notify(struct virtio_device *device, unsigned queue)
 {
 	atomic_fetch_add_explicit(&device->notifications, 1,
 				  memory_order_relaxed);
-	mark(device, queue);
+	virtio_device_mark(device, queue);
 }
 
 /* Beyond its end the space reads as zeros. */
@@ -349,11 +348,10 @@ void virtio_device_read_config(struct virtio_device *device, uint64_t offset,
 void virtio_device_write_config(struct virtio_device *device, uint64_t offset,
 				const void *bytes, uint32_t len)
 {
-	if (!device->ops->configured || offset >= device->config_len ||
+	if (!device->ops->write_config || offset >= device->config_len ||
 	    len > device->config_len - offset)
 		return;
 	pthread_mutex_lock(&device->lock);
-	memcpy(device->config + offset, bytes, len);
-	device->ops->configured(device, (uint32_t)offset, len);
+	device->ops->write_config(device, (uint32_t)offset, bytes, len);
 	pthread_mutex_unlock(&device->lock);
 }

@@ -38,11 +38,11 @@ struct virtio_ops {
 	void (*ready)(struct virtio_device *device, short revents);
 	/* The driver has accepted device->driver_features and goes to work. */
 	void (*started)(struct virtio_device *device);
-	/* The driver has written [offset, offset + len) of the configuration
-	 * space; the bytes are there already. Without it they cannot be
-	 * written. vCPU thread. */
-	void (*configured)(struct virtio_device *device, uint32_t offset,
-			   uint32_t len);
+	/* The driver writes [offset, offset + len) of the configuration space,
+	 * which lies inside it: what may be written, and what of it, is the
+	 * device's affair. vCPU thread. */
+	void (*write_config)(struct virtio_device *device, uint32_t offset,
+			     const void *bytes, uint32_t len);
 	/* Back to the beginning: whatever was half done is dropped. vCPU
 	 * thread. */
 	void (*reset)(struct virtio_device *device);
@@ -132,6 +132,9 @@ void virtio_device_signal(struct virtio_device *device, unsigned queue);
 /* Polls fd for events (poll(2)) from now on and calls ready(). One at a time;
  * events 0: not now. */
 void virtio_device_poll(struct virtio_device *device, int fd, short events);
+
+/* The worker shall look at a queue: calls notified(). Any thread, no lock. */
+void virtio_device_mark(struct virtio_device *device, unsigned queue);
 
 /* The configuration space has changed: 2.5.1 the generation, and an interrupt. */
 void virtio_device_config_changed(struct virtio_device *device);

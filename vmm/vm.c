@@ -450,12 +450,19 @@ int vm_create(struct vm **out, const struct vm_config *config,
 }
 
 /* Guest memory for devices. */
+
+static bool is_ram(void *ctx, gpa_t gpa, uint64_t len)
+{
+	struct vm *vm = ctx;
+
+	return memory_has(&vm->memory, gpa, len);
+}
+
 static void *map_memory(void *ctx, gpa_t gpa, uint64_t len)
 {
 	struct vm *vm = ctx;
 
-	if (!memory_has(&vm->memory, gpa, len) ||
-	    pager_load(vm->config.pager, gpa, len))
+	if (!is_ram(vm, gpa, len) || pager_load(vm->config.pager, gpa, len))
 		return NULL;
 	return memory_hva(&vm->memory, gpa);
 }
@@ -472,7 +479,7 @@ static void complain(void *ctx, const char *text)
 static int start_devices(struct vm *vm)
 {
 	struct virtio_place place = {
-		.dma = {map_memory, vm},
+		.dma = {map_memory, is_ram, vm},
 		.irq = {vm->chips.kind->set_irq, &vm->chips, 0},
 		.complain = complain,
 		.complain_ctx = vm,

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,8 @@ struct dma {
 	 * The address is good for the VM's life. Any thread but the pager's.
 	 */
 	void *(*map)(void *ctx, gpa_t gpa, uint64_t len);
+	/* Does it lie in RAM in one piece? Nothing is brought. */
+	bool (*is_ram)(void *ctx, gpa_t gpa, uint64_t len);
 	void *ctx;
 };
 

@@ -317,6 +317,7 @@ void virtio_device_enable_queue(struct virtio_device *device, unsigned index,
 {
 	struct virtqueue *queue = &device->queues[index];
 
+	queue->named = device->ops->named >> index & 1;
 	if (!enable)
 		virtqueue_reset(queue);
 	else if (!queue->enabled &&

@@ -31,6 +31,7 @@ struct virtio_ops {
 	uint32_t id;	  /* virtio 1.2, 5: VIRTIO_ID_... */
 	const char *name; /* "virtio-rng" */
 	unsigned nr_queues;
+	uint32_t named; /* a bit per queue whose buffers are only named */
 	/* The driver has made buffers available in a queue, or is ready now. */
 	void (*notified)(struct virtio_device *device, unsigned queue);
 	/* Optional, as all that follow: the descriptor given to

@@ -91,16 +91,20 @@ static int add_buffer(struct virtqueue *queue, struct virtqueue_chain *chain,
 {
 	bool in = desc->flags & VRING_DESC_F_WRITE;
 	unsigned nr = chain->nr_out + chain->nr_in;
-	void *hva;
+	const struct dma *dma = queue->dma;
+	void *hva = NULL;
 
 	if (!in && chain->nr_in)
 		return break_queue(queue, "a buffer to read comes after one to "
 					  "write");
 	if (!desc->len)
 		return 0;
-	hva = dma_map(queue->dma, desc->addr, desc->len);
-	if (!hva)
+	if (!queue->named)
+		hva = dma_map(dma, desc->addr, desc->len);
+	if (!hva &&
+	    !(queue->named && dma->is_ram(dma->ctx, desc->addr, desc->len)))
 		return break_queue(queue, "a buffer is not in RAM");
+	chain->gpa[nr] = desc->addr;
 	chain->iov[nr] = (struct iovec){hva, desc->len};
 	if (in) {
 		chain->nr_in++;

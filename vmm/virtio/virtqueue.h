@@ -24,6 +24,7 @@ struct virtqueue {
 	/* Set by the transport while the queue is not enabled: */
 	uint16_t size;
 	gpa_t desc, avail, used; /* the driver calls the latter two areas */
+	bool named; /* buffers are only named, not accessed: see below */
 
 	/* Since virtqueue_enable: */
 	bool enabled, broken;
@@ -42,13 +43,16 @@ struct virtqueue {
 
 /*
  * A chain of buffers: those that the device reads, then those that it writes.
+ * Where the queue's buffers are only named, they are not brought and iov_base is
+ * NULL.
  */
 struct virtqueue_chain {
 	uint16_t head; /* its name when it is given back */
 	unsigned nr_out, nr_in;
 	/* nr_out of them, then nr_in; none is empty. */
 	struct iovec iov[VIRTQUEUE_SIZE_MAX];
-	uint64_t out_len, in_len; /* bytes */
+	gpa_t gpa[VIRTQUEUE_SIZE_MAX]; /* of each */
+	uint64_t out_len, in_len;      /* bytes */
 };
 
 /*

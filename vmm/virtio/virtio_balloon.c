@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A page that was given back belongs to the guest all the same: it may touch it
+ * whenever it likes, and finds zeros. So nothing has to be remembered here, and
+ * deflating needs no work.
+ *
+ * Left out: statistics (VIRTIO_BALLOON_F_STATS_VQ), hints for migration, page
+ * poison other than zeros.
+ */
+#include "vmm/virtio/virtio_balloon.h"
+
+#include <errno.h>
+#include <linux/virtio_balloon.h>
+#include <linux/virtio_ids.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* 5.5.2. The queues of features that are not offered do not count, so that
+ * reporting's comes next. */
+enum {
+	QUEUE_INFLATE,
+	QUEUE_DEFLATE,
+	QUEUE_REPORTING,
+	QUEUES
+};
+
+/* Page numbers read at a time. */
+#define BATCH 256
+
+struct virtio_balloon {
+	struct virtio_device device; /* first: it stands for the whole */
+	struct virtio_balloon_config config;
+	virtio_discard_fn discard; /* constant, as ctx */
+	void *ctx;
+};
+
+static struct virtio_balloon *balloon_of(struct virtio_device *device)
+{
+	return (struct virtio_balloon *)device;
+}
+
+/* The guest's affair if it names what is not RAM; nothing then happens. */
+static void discard(struct virtio_balloon *balloon, gpa_t gpa, uint64_t len)
+{
+	const struct dma *dma = &balloon->device.dma;
+
+	if (len && dma->is_ram(dma->ctx, gpa, len))
+		balloon->discard(balloon->ctx, gpa, len);
+}
+
+/* Neighbours together: one call for a run of pages, up or down. */
+static void discard_pages(struct virtio_balloon *balloon,
+			  const uint32_t *numbers, size_t nr)
+{
+	uint64_t first = 0, end = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t n = numbers[i];
+
+		if (n == end) {
+			end++;
+		} else if (n + 1 == first) {
+			first--;
+		} else {
+			discard(balloon, first << PAGE_SHIFT,
+				(end - first) << PAGE_SHIFT);
+			first = n;
+			end = n + 1;
+		}
+	}
+	discard(balloon, first << PAGE_SHIFT, (end - first) << PAGE_SHIFT);
+}
+
+/* 5.5.6: page numbers, 32 bits each. */
+static uint32_t serve_inflate(struct virtio_device *device,
+			      struct virtqueue_chain *chain)
+{
+	uint32_t numbers[BATCH];
+	uint64_t offset = 0;
+	size_t n;
+
+	do {
+		n = virtqueue_read(chain, offset, numbers, sizeof(numbers));
+		discard_pages(balloon_of(device), numbers, n / sizeof(*numbers));
+		offset += n;
+	} while (n == sizeof(numbers));
+	return 0;
+}
+
+static uint32_t serve_deflate(struct virtio_device *device,
+			      struct virtqueue_chain *chain)
+{
+	(void)device;
+	(void)chain;
+	return 0;
+}
+
+/* 5.5.6.7: the buffers are the free pages themselves. */
+static uint32_t serve_reporting(struct virtio_device *device,
+				struct virtqueue_chain *chain)
+{
+	for (unsigned i = chain->nr_out; i < chain->nr_out + chain->nr_in; i++)
+		if (!((chain->gpa[i] | chain->iov[i].iov_len) & PAGE_MASK))
+			discard(balloon_of(device), chain->gpa[i],
+				chain->iov[i].iov_len);
+	return 0;
+}
+
+static void notified(struct virtio_device *device, unsigned queue)
+{
+	static const virtio_serve_fn serve[QUEUES] = {
+		[QUEUE_INFLATE] = serve_inflate,
+		[QUEUE_DEFLATE] = serve_deflate,
+		[QUEUE_REPORTING] = serve_reporting,
+	};
+
+	virtio_device_serve(device, queue, serve[queue]);
+}
+
+/* 5.5.4: how many pages the driver has given; of no use to anybody here. */
+static void write_config(struct virtio_device *device, uint32_t offset,
+			 const void *bytes, uint32_t len)
+{
+	struct virtio_balloon_config *config = &balloon_of(device)->config;
+
+	if (offset == offsetof(struct virtio_balloon_config, actual) &&
+	    len == sizeof(config->actual))
+		memcpy(&config->actual, bytes, len);
+}
+
+static void destroy(struct virtio_device *device)
+{
+	virtio_device_fini(device);
+	free(device);
+}
+
+static const struct virtio_ops ops = {
+	.id = VIRTIO_ID_BALLOON,
+	.name = "virtio-balloon",
+	.nr_queues = QUEUES,
+	.named = 1u << QUEUE_REPORTING,
+	.notified = notified,
+	.write_config = write_config,
+	.destroy = destroy,
+};
+
+int virtio_balloon_create(struct virtio_device **out, uint32_t pages,
+			  virtio_discard_fn discard_fn, void *ctx)
+{
+	struct virtio_balloon *balloon = calloc(1, sizeof(*balloon));
+	int rc = balloon ? virtio_device_init(&balloon->device, &ops) : -ENOMEM;
+
+	if (rc) {
+		free(balloon);
+		return rc;
+	}
+	balloon->config.num_pages = pages;
+	balloon->discard = discard_fn;
+	balloon->ctx = ctx;
+	balloon->device.features =
+		UINT64_C(1) << VIRTIO_BALLOON_F_DEFLATE_ON_OOM |
+		UINT64_C(1) << VIRTIO_BALLOON_F_REPORTING;
+	balloon->device.config = (uint8_t *)&balloon->config;
+	balloon->device.config_len = sizeof(balloon->config);
+	*out = &balloon->device;
+	return 0;
+}

@@ -128,9 +128,15 @@ int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry)
 
 	if (ioctl(vcpu->x.fd, KVM_GET_SREGS, &s))
 		return -errno;
-	s.cs = flat(0x08, SEGMENT_CODE_ACCESSED, entry->long_mode);
+	s.cs = flat(entry->gdt.limit ? entry->gdt.code : 0x08,
+		    SEGMENT_CODE_ACCESSED, entry->long_mode);
 	s.ds = s.es = s.fs = s.gs = s.ss =
-		flat(0x10, SEGMENT_DATA_ACCESSED, false);
+		flat(entry->gdt.limit ? entry->gdt.data : 0x10,
+		     SEGMENT_DATA_ACCESSED, false);
+	if (entry->gdt.limit) {
+		s.gdt.base = entry->gdt.base;
+		s.gdt.limit = entry->gdt.limit;
+	}
 	/* PVH: a busy 32-bit TSS at 0. Multiboot says nothing of it. */
 	s.tr = (struct kvm_segment){
 		.limit = 0x67,

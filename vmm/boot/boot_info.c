@@ -13,8 +13,8 @@
 #include "vmm/boot/bzimage.h"
 
 /* What is placed later splits entries of the map: the information itself,
- * firmware tables, page tables. */
-#define ENTRIES_LATER 6
+ * firmware tables, reset code, page tables. */
+#define ENTRIES_LATER 8
 
 static struct bootinfo describe(const struct boot_plan *plan)
 {

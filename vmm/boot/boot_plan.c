@@ -126,6 +126,8 @@ static int make_plan(struct boot_plan *plan, struct image_error *err)
 	if (!rc)
 		rc = boot_place_firmware(plan);
 	if (!rc)
+		rc = boot_place_reset_code(plan);
+	if (!rc)
 		rc = set_entry(plan, err);
 	if (!rc)
 		rc = boot_place_modules(plan, err);

@@ -83,6 +83,9 @@ struct boot_plan {
 	struct source_bytes info_bytes;
 	struct pager_source info_source;
 
+	struct source_bytes reset_bytes;
+	struct pager_source reset_source;
+
 	struct source_bytes bios_bytes;
 	struct pager_source bios_source;
 
@@ -169,10 +172,11 @@ int boot_read_sections(struct boot_plan *plan);
 int boot_place_sections(struct boot_plan *plan);
 
 /* boot_firmware.c: what a PC's firmware would leave in memory. The areas it
- * keeps, before anything is placed; its tables, when the information has its
- * place; its data area, last. */
+ * keeps, before anything is placed; its tables and what a reset starts, when the
+ * information has its place; its data area, last. */
 int boot_reserve_legacy(struct boot_plan *plan);
 int boot_place_firmware(struct boot_plan *plan);
+int boot_place_reset_code(struct boot_plan *plan);
 int boot_place_bios_data(struct boot_plan *plan);
 
 /* boot_multiboot2.c: the information is multiboot2's in `elf` and `long` as

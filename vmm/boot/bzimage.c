@@ -45,8 +45,8 @@ static int check_payload(struct bzimage *bz, const struct setup_header *hdr,
 			 uint64_t size, const char *path,
 			 struct image_error *err)
 {
-	unsigned sectors = hdr->setup_sects ? hdr->setup_sects
-					    : SETUP_SECTS_OLD;
+	unsigned sectors =
+		hdr->setup_sects ? hdr->setup_sects : SETUP_SECTS_OLD;
 
 	if (hdr->version < VERSION_PAYLOAD)
 		return bad(err,

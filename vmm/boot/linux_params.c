@@ -13,13 +13,13 @@
 
 #include "vmm/blob.h"
 
-#define BOOT_FLAG	     0xaa55
-#define HEADER_MAGIC	     0x53726448 /* "HdrS" */
-#define PROTOCOL_2_15	     0x020f
-#define LOADER_UNDEFINED     0xff /* boot.rst, type_of_loader */
-#define COMMAND_LINE_SIZE    2048 /* arch/x86/include/asm/setup.h */
-#define FLAT_CODE_64	     UINT64_C(0x00af9b000000ffff) /* SDM 3A 3.4.5 */
-#define FLAT_DATA	     UINT64_C(0x00cf93000000ffff)
+#define BOOT_FLAG	  0xaa55
+#define HEADER_MAGIC	  0x53726448 /* "HdrS" */
+#define PROTOCOL_2_15	  0x020f
+#define LOADER_UNDEFINED  0xff /* boot.rst, type_of_loader */
+#define COMMAND_LINE_SIZE 2048 /* arch/x86/include/asm/setup.h */
+#define FLAT_CODE_64	  UINT64_C(0x00af9b000000ffff) /* SDM 3A 3.4.5 */
+#define FLAT_DATA	  UINT64_C(0x00cf93000000ffff)
 
 static_assert(sizeof(struct boot_params) == LINUX_GDT_OFFSET, "zero-page.rst");
 static_assert(offsetof(struct boot_params, hdr) == 0x1f1, "zero-page.rst");

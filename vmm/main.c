@@ -156,6 +156,13 @@ static void on_timer(void *ctx)
 	vm_timer_expired(s->vm);
 }
 
+static void on_rest(void *ctx)
+{
+	struct session *s = ctx;
+
+	vm_rest_expired(s->vm);
+}
+
 static void on_pager_event(void *ctx, const struct pager_event *event)
 {
 	struct session *s = ctx;
@@ -365,6 +372,7 @@ static int make_vm(struct session *s)
 			    err.text);
 	events_watch(&s->events, pager_watch_fd(s->pager), on_file_change, s);
 	events_watch(&s->events, vm_timer_fd(s->vm), on_timer, s);
+	events_watch(&s->events, vm_rest_fd(s->vm), on_rest, s);
 	return 0;
 }
 

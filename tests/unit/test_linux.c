@@ -288,10 +288,10 @@ START_TEST(map_larger_than_the_page_is_cut)
 
 	memmap_init(&map);
 	for (gpa_t at = 0; at < 300; at++)
-		ck_assert_int_eq(memmap_set(&map, at << 12, 4096,
-					    at % 2 ? MEMMAP_USABLE
-						   : MEMMAP_RESERVED),
-				 0);
+		ck_assert_int_eq(
+			memmap_set(&map, at << 12, 4096,
+				   at % 2 ? MEMMAP_USABLE : MEMMAP_RESERVED),
+			0);
 	info.map = &map;
 	build(&info);
 	ck_assert_uint_eq(field(0x1e8, 1), 128);
@@ -346,7 +346,8 @@ Suite *linux_suite(void)
 	tcase_add_test(tc, boot_params_say_what_there_is);
 	tcase_add_test(tc, what_there_is_not_is_zero);
 	tcase_add_test(tc, map_larger_than_the_page_is_cut);
-	tcase_add_test(tc, setup_header_of_the_file_is_passed_on_but_not_its_list);
+	tcase_add_test(tc,
+		       setup_header_of_the_file_is_passed_on_but_not_its_list);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -53,8 +53,8 @@ static uint32_t serve_output(struct virtio_device *device,
 static uint32_t fill(struct virtio_console *console,
 		     const struct virtqueue_chain *chain)
 {
-	size_t n = virtqueue_write(chain, 0, console->input,
-				   console->input_len);
+	size_t n =
+		virtqueue_write(chain, 0, console->input, console->input_len);
 
 	console->input_len -= n;
 	memmove(console->input, console->input + n, console->input_len);
@@ -181,9 +181,8 @@ int virtio_console_create(struct virtio_device **out,
 		return rc;
 	}
 	console->host = *host;
-	console->device.features =
-		UINT64_C(1) << VIRTIO_CONSOLE_F_SIZE |
-		UINT64_C(1) << VIRTIO_CONSOLE_F_EMERG_WRITE;
+	console->device.features = UINT64_C(1) << VIRTIO_CONSOLE_F_SIZE |
+				   UINT64_C(1) << VIRTIO_CONSOLE_F_EMERG_WRITE;
 	console->device.config = (uint8_t *)&console->config;
 	console->device.config_len = sizeof(console->config);
 	pthread_mutex_init(&console->input_lock, NULL);

@@ -94,6 +94,13 @@ struct image_error {
  */
 int image_open(struct image **out, const char *path, struct image_error *err);
 
+/*
+ * The same of a file that is open already, which becomes the image's, also after
+ * a failure; name is what messages and traces call it.
+ */
+int image_open_fd(struct image **out, int fd, const char *name,
+		  struct image_error *err);
+
 /* NULL is allowed. */
 void image_close(struct image *image);
 

@@ -22,7 +22,7 @@ __attribute__((format(printf, 4, 5))) int image_fail(struct image_error *err,
 bool image_has_bytes(const struct image *image, uint64_t offset, uint64_t len);
 
 /*
- * Opens image->path: sets fd and size. fd, once open, is image_close's, also
+ * Opens image->path, unless fd is a descriptor already: sets fd and size. fd, once open, is image_close's, also
  * on failure. The file must be a regular one; a FIFO does not hold us up. May
  * return other errors, see image_open.
  */

@@ -87,8 +87,9 @@ int image_open_file(struct image *image, struct image_error *err)
 	struct stat st;
 	int ret;
 
-	image->fd =
-		open(image->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (image->fd < 0)
+		image->fd = open(image->path,
+				 O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (image->fd < 0)
 		return open_failed(image, errno, err);
 	if (fstat(image->fd, &st) < 0)

@@ -425,21 +425,26 @@ static int parse(struct parse *p)
 	return 0;
 }
 
-int image_open(struct image **out, const char *path, struct image_error *err)
+/* fd is taken; -1: path is opened. */
+static int open_image(struct image **out, int fd, const char *path,
+		      struct image_error *err)
 {
 	struct parse p = {.err = err};
 	int ret;
 
-	if (elf_version(EV_CURRENT) == EV_NONE)
-		return image_fail(err, path, EINVAL,
-				  "libelf does not know ELF version 1; "
-				  "install the libelf we were built with");
 	p.image = calloc(1, sizeof(*p.image));
-	if (p.image) {
-		p.image->fd = -1;
-		p.image->path = strdup(path);
+	if (!p.image) {
+		if (fd >= 0)
+			close(fd);
+		return image_fail(err, path, ENOMEM, "no memory for the image");
 	}
-	if (!p.image || !p.image->path)
+	p.image->fd = fd;
+	p.image->path = strdup(path);
+	if (elf_version(EV_CURRENT) == EV_NONE)
+		ret = image_fail(err, path, EINVAL,
+				 "libelf does not know ELF version 1; "
+				 "install the libelf we were built with");
+	else if (!p.image->path)
 		ret = image_fail(err, path, ENOMEM, "no memory for the image");
 	else
 		ret = parse(&p);
@@ -449,6 +454,17 @@ int image_open(struct image **out, const char *path, struct image_error *err)
 	}
 	*out = p.image;
 	return 0;
+}
+
+int image_open(struct image **out, const char *path, struct image_error *err)
+{
+	return open_image(out, -1, path, err);
+}
+
+int image_open_fd(struct image **out, int fd, const char *name,
+		  struct image_error *err)
+{
+	return open_image(out, fd, name, err);
 }
 
 void image_close(struct image *image)

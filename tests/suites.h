@@ -45,6 +45,8 @@ Suite *aml_suite(void);
 Suite *firmware_suite(void);
 Suite *fw_cfg_suite(void);
 Suite *xen_suite(void);
+Suite *linux_suite(void);
+Suite *bzimage_suite(void);
 
 /* With KVM, in the test process (tests/kvm/kvm.h). */
 Suite *vm_suite(void);

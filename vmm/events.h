@@ -14,7 +14,7 @@
 #include "vmm/console.h"
 #include "vmm/stop.h"
 
-#define EVENTS_WATCHES 3
+#define EVENTS_WATCHES 4
 
 struct events {
 	/* Set by events_init, constant after: */

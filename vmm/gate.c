@@ -57,6 +57,14 @@ void gate_leave(struct gate *gate, struct gate_pass *pass)
 	pthread_mutex_unlock(&gate->lock);
 }
 
+void gate_kick(struct gate *gate, struct gate_pass *pass)
+{
+	pthread_mutex_lock(&gate->lock);
+	if (pass->inside)
+		pass->kick(pass->ctx);
+	pthread_mutex_unlock(&gate->lock);
+}
+
 /* lock held */
 static void kick_all(struct gate *gate)
 {

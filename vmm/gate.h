@@ -41,6 +41,9 @@ void gate_add(struct gate *gate, struct gate_pass *pass);
 bool gate_enter(struct gate *gate, struct gate_pass *pass);
 void gate_leave(struct gate *gate, struct gate_pass *pass);
 
+/* Whoever passed with it and is inside comes out soon; it may go in again. */
+void gate_kick(struct gate *gate, struct gate_pass *pass);
+
 /* Called outside. Kicks everybody out and keeps them out until gate_end_alone.
  * Returns false, and holds nothing, when the gate is shut. */
 bool gate_begin_alone(struct gate *gate);

@@ -56,6 +56,9 @@ bool machine_parse(const char *name, enum machine *machine);
 #define MACHINE_VIRTIO_MAX  12u
 unsigned machine_virtio_gsi(unsigned index);
 
+/* How a kernel says that it has panicked: 1 byte, QEMU's place. */
+#define MACHINE_PORT_PVPANIC 0x505u
+
 /* Global interrupts. On the pc the timer's ISA interrupt 0 arrives at pin 2. */
 #define MACHINE_GSI_TIMER 2u
 #define MACHINE_GSI_SCI	  9u /* ACPI; active high, level; pc */

@@ -23,6 +23,7 @@
 #include "pager/pager.h"
 #include "pager/trace.h"
 #include "vmm/boot/boot.h"
+#include "vmm/boot/bzimage.h"
 #include "vmm/console.h"
 #include "vmm/crash/core.h"
 #include "vmm/crash/crash.h"
@@ -42,6 +43,8 @@ struct session {
 	struct options options;
 	struct timeline timeline;
 	struct image *image;
+	struct bzimage bzimage; /* valid if is_bzimage */
+	bool is_bzimage;
 	struct boot_plan *plan;
 	struct trace *trace;
 	struct pager *pager;
@@ -67,6 +70,25 @@ static int fail(int status, const char *line)
 	return status;
 }
 
+/* A kernel that is no ELF file may have one in it. rc and err are those of
+ * image_open, and stay where it has not. */
+static int open_bzimage(struct session *s, int rc, struct image_error *err)
+{
+	const char *path = s->options.image, *tool = NULL;
+	int found = bzimage_open(&s->image, &s->bzimage, &tool, path, err);
+
+	if (found == -ENOENT)
+		return rc;
+	s->is_bzimage = !found;
+	if (!found && !s->options.quiet)
+		fprintf(stderr,
+			"vmm: %s: a compressed kernel cannot be paged lazily: "
+			"unpacked as a whole%s%s; once and for all: "
+			"scripts/vmlinux FILE OUT\n",
+			path, tool ? " by " : "", tool ? tool : "");
+	return found;
+}
+
 static int load_image(struct session *s)
 {
 	const struct options *o = &s->options;
@@ -87,6 +109,10 @@ static int load_image(struct session *s)
 	struct image_error err;
 	int rc = image_open(&s->image, o->image, &err);
 
+	if (rc == -ENOEXEC)
+		rc = open_bzimage(s, rc, &err);
+	if (s->is_bzimage)
+		params.bzimage = &s->bzimage;
 	if (rc)
 		return fail(rc == -ENOENT || rc == -EACCES ? STATUS_NO_IMAGE
 			    : rc == -ENOEXEC || rc == -EIO ? STATUS_BAD_IMAGE
@@ -130,6 +156,13 @@ static void on_timer(void *ctx)
 	vm_timer_expired(s->vm);
 }
 
+static void on_rest(void *ctx)
+{
+	struct session *s = ctx;
+
+	vm_rest_expired(s->vm);
+}
+
 static void on_pager_event(void *ctx, const struct pager_event *event)
 {
 	struct session *s = ctx;
@@ -151,6 +184,9 @@ static bool is_input(const struct session *s, const char *path)
 	if (stat(path, &output))
 		return false;
 	if (!fstat(s->image->fd, &input) && same_file(&output, &input))
+		return true;
+	if (s->is_bzimage && !stat(o->image, &input) &&
+	    same_file(&output, &input))
 		return true;
 	for (size_t i = 0; i < o->nr_modules; i++)
 		if (!stat(o->modules[i].path, &input) &&
@@ -336,6 +372,7 @@ static int make_vm(struct session *s)
 			    err.text);
 	events_watch(&s->events, pager_watch_fd(s->pager), on_file_change, s);
 	events_watch(&s->events, vm_timer_fd(s->vm), on_timer, s);
+	events_watch(&s->events, vm_rest_fd(s->vm), on_rest, s);
 	return 0;
 }
 

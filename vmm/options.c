@@ -79,7 +79,7 @@ static const char help[] =
 	"ARGS\n"
 	"  -i, --initrd FILE    a module whose string is its path\n"
 	"      --module FILE[,ARGS]  a module, with its string\n"
-	"      --boot PROTOCOL  auto, multiboot2, multiboot, pvh, elf, long "
+	"      --boot PROTOCOL  multiboot2, multiboot, pvh, linux, elf, long "
 	"(auto)\n"
 	"      --machine NAME   pc, minimal (pc)\n"
 	"      --pager MODE     uffd, map, eager (uffd)\n"
@@ -224,7 +224,7 @@ static enum options_result take_boot(struct options *o, const char *arg)
 	if (!boot_protocol_parse(arg, &o->boot))
 		return usage(
 			"--boot %s: not one of auto, multiboot2, multiboot, "
-			"pvh, elf, long",
+			"pvh, linux, elf, long",
 			arg);
 	return OPTIONS_RUN;
 }

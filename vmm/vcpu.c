@@ -128,9 +128,15 @@ int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry)
 
 	if (ioctl(vcpu->x.fd, KVM_GET_SREGS, &s))
 		return -errno;
-	s.cs = flat(0x08, SEGMENT_CODE_ACCESSED, entry->long_mode);
+	s.cs = flat(entry->gdt.limit ? entry->gdt.code : 0x08,
+		    SEGMENT_CODE_ACCESSED, entry->long_mode);
 	s.ds = s.es = s.fs = s.gs = s.ss =
-		flat(0x10, SEGMENT_DATA_ACCESSED, false);
+		flat(entry->gdt.limit ? entry->gdt.data : 0x10,
+		     SEGMENT_DATA_ACCESSED, false);
+	if (entry->gdt.limit) {
+		s.gdt.base = entry->gdt.base;
+		s.gdt.limit = entry->gdt.limit;
+	}
 	/* PVH: a busy 32-bit TSS at 0. Multiboot says nothing of it. */
 	s.tr = (struct kvm_segment){
 		.limit = 0x67,
@@ -149,6 +155,54 @@ int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry)
 	    ioctl(vcpu->x.fd, KVM_SET_REGS, &r))
 		return -errno;
 	return 0;
+}
+
+uint64_t vcpu_time_ns(const struct vcpu *vcpu)
+{
+	struct timespec t = {0};
+	clockid_t clock;
+
+	if (!pthread_getcpuclockid(vcpu->thread, &clock))
+		clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+void vcpu_look_for_halt(struct vcpu_env *env)
+{
+	atomic_store(&env->look, true);
+	gate_kick(&env->gate, &env->vcpus[0].pass);
+}
+
+/* Outside KVM_RUN, where its state stands still. KVM api.rst KVM_GET_MP_STATE. */
+static bool is_halted(const struct vcpu *vcpu)
+{
+	struct kvm_mp_state mp;
+	struct kvm_regs r;
+
+	if (ioctl(vcpu->x.fd, KVM_GET_MP_STATE, &mp))
+		return false;
+	if (mp.mp_state == KVM_MP_STATE_UNINITIALIZED ||
+	    mp.mp_state == KVM_MP_STATE_INIT_RECEIVED)
+		return true;
+	return mp.mp_state == KVM_MP_STATE_HALTED &&
+	       !ioctl(vcpu->x.fd, KVM_GET_REGS, &r) && !(r.rflags & RFLAGS_IF);
+}
+
+/* All vCPUs at one moment, when nobody is in KVM_RUN. */
+static void look_for_halt(struct vcpu *vcpu)
+{
+	struct vcpu_env *env = vcpu->env;
+	bool halted = true;
+
+	if (!is_halted(vcpu) || !gate_begin_alone(&env->gate))
+		return;
+	for (unsigned i = 0; i < env->nr_vcpus; i++)
+		halted &= is_halted(&env->vcpus[i]);
+	gate_end_alone(&env->gate);
+	if (halted)
+		stop_request(env->exits.stop, STATUS_GUEST_CRASH,
+			     "guest halted: every vCPU sleeps with interrupts "
+			     "off, and nothing can wake one");
 }
 
 static int run(struct vcpu *vcpu)
@@ -274,6 +328,9 @@ static bool turn(struct vcpu *vcpu)
 		return false;
 	rc = run(vcpu);
 	gate_leave(&env->gate, &vcpu->pass);
+	if (rc == -EINTR && vcpu->x.id == 0 &&
+	    atomic_exchange(&env->look, false))
+		look_for_halt(vcpu);
 	if (!rc && exit_skip_no_op(&env->exits, &vcpu->x))
 		return true;
 	if (!rc)

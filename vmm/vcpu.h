@@ -24,6 +24,10 @@ struct vcpu_env {
 	struct gate gate;
 	struct trace *trace; /* or NULL */
 	struct timeline *timeline;
+	struct vcpu *vcpus;
+	unsigned nr_vcpus;
+	/* Any thread: the first vCPU shall see whether all have halted. */
+	_Atomic bool look;
 };
 
 struct vcpu {
@@ -49,6 +53,17 @@ int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry);
 
 /* Runs it in a thread of its own until the gate is shut. 0 or -errno. */
 int vcpu_start(struct vcpu *vcpu);
+
+/* Processor time of its thread so far. It must have been started. */
+uint64_t vcpu_time_ns(const struct vcpu *vcpu);
+
+/*
+ * Ends the VM if all vCPUs sleep for good: in HLT with interrupts off, or never
+ * started, so that nothing is left that could wake one (SDM 3B HLT; NMIs have no
+ * source here but a vCPU). Found out by the first vCPU's thread, a moment later;
+ * to be called when no vCPU has done anything for a while.
+ */
+void vcpu_look_for_halt(struct vcpu_env *env);
 
 /* Once per process, before vcpu_start: the signal that ends KVM_RUN. */
 void vcpu_init_signal(void);

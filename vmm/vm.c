@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,6 +55,10 @@ struct vm {
 	struct vcpu_env env;
 	struct vcpu *vcpus;
 	unsigned nr_vcpus;
+
+	/* Main thread: */
+	int rest_fd;	      /* timerfd */
+	uint64_t rest_cpu_ns; /* the vCPUs' time when it expired last */
 
 	struct board board;	    /* locks itself */
 	struct virtio_slots virtio; /* its devices lock themselves */
@@ -324,6 +329,8 @@ static int create_vcpus(struct vm *vm, struct vm_error *err)
 	int rc = 0;
 
 	vm->vcpus = calloc(cpus, sizeof(*vm->vcpus));
+	vm->env.vcpus = vm->vcpus;
+	vm->env.nr_vcpus = cpus;
 	if (max > 0 && cpus > (unsigned)max)
 		rc = error(err, -EINVAL, "--cpus %u: this host allows %d", cpus,
 			   max);
@@ -379,6 +386,39 @@ void vm_timer_expired(struct vm *vm)
 	board_timer_expired(&vm->board);
 }
 
+static int create_rest_timer(struct vm *vm, struct vm_error *err)
+{
+	const struct itimerspec every = {
+		.it_value = {.tv_sec = 1},
+		.it_interval = {.tv_sec = 1},
+	};
+
+	vm->rest_fd =
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (vm->rest_fd < 0 || timerfd_settime(vm->rest_fd, 0, &every, NULL))
+		return error(err, -errno, "cannot create a timer: %s",
+			     strerror(errno));
+	return 0;
+}
+
+int vm_rest_fd(const struct vm *vm)
+{
+	return vm->rest_fd;
+}
+
+/* A vCPU in HLT takes no time at all: only then it is worth a look. */
+void vm_rest_expired(struct vm *vm)
+{
+	uint64_t expirations, ns = 0;
+
+	(void)!read(vm->rest_fd, &expirations, sizeof(expirations));
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		ns += vcpu_time_ns(&vm->vcpus[i]);
+	if (ns == vm->rest_cpu_ns)
+		vcpu_look_for_halt(&vm->env);
+	vm->rest_cpu_ns = ns;
+}
+
 static int arm(struct vm *vm, struct vm_error *err)
 {
 	struct memory *m = &vm->memory;
@@ -411,7 +451,7 @@ int vm_create(struct vm **out, const struct vm_config *config,
 	if (!vm)
 		return error(err, -ENOMEM, "out of memory");
 	vm->config = *config;
-	vm->kvm = vm->fd = -1;
+	vm->kvm = vm->fd = vm->rest_fd = -1;
 	vm->env.exits.ports = &vm->ports;
 	vm->env.exits.mmio = &vm->mmio;
 	if (config->machine != MACHINE_PC)
@@ -437,6 +477,8 @@ int vm_create(struct vm **out, const struct vm_config *config,
 		rc = enable_xen(vm, err);
 	if (!rc)
 		rc = create_vcpus(vm, err);
+	if (!rc)
+		rc = create_rest_timer(vm, err);
 	if (!rc)
 		timeline_mark(config->timeline, PHASE_VM);
 	if (!rc)
@@ -584,6 +626,8 @@ void vm_destroy(struct vm *vm)
 		vcpu_fini(&vm->vcpus[i]);
 	free(vm->vcpus);
 	free(vm->cpuid);
+	if (vm->rest_fd >= 0)
+		close(vm->rest_fd);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (vm->kvm >= 0)

@@ -77,6 +77,11 @@ size_t vm_input(struct vm *vm, const uint8_t *bytes, size_t len);
 int vm_timer_fd(const struct vm *vm);
 void vm_timer_expired(struct vm *vm);
 
+/* A descriptor that is readable when vm_rest_expired wants to be called: once a
+ * second, to see whether the guest has halted for good. Constant. */
+int vm_rest_fd(const struct vm *vm);
+void vm_rest_expired(struct vm *vm);
+
 /*
  * Stops all vCPUs and waits for their threads. False: one is blocked in a fault
  * that nobody will serve (the pager failed, and the host's kernel cannot

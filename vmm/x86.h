@@ -17,6 +17,7 @@
 #define EFER_LMA (1u << 10)
 #define EFER_NXE (1u << 11)
 
+#define RFLAGS_IF    0x200u
 #define RFLAGS_FIXED 0x2u /* bit 1 is always set */
 
 /* Segment descriptor types. */

@@ -16,6 +16,7 @@
 #include "guest/abi.h"
 #include "tests/must.h"
 #include "tests/suites.h"
+#include "vmm/status.h"
 
 static struct bench {
 	struct board board;
@@ -103,9 +104,10 @@ static const struct {
 	{MACHINE_PC, 0x92, 0x92},	 {MACHINE_PC, 0xe9, 0xe9},
 	{MACHINE_PC, 0xed, 0xed},	 {MACHINE_PC, 0xf4, 0xf4},
 	{MACHINE_PC, 0x3f0, 0x3f0},	 {MACHINE_PC, 0x3f8, 0x3ff},
-	{MACHINE_PC, 0x510, 0x511},	 {MACHINE_PC, 0x600, 0x60b},
-	{MACHINE_PC, 0xcf8, 0xcff},	 {MACHINE_MINIMAL, 0xf4, 0xf4},
-	{MACHINE_MINIMAL, 0x3f0, 0x3f0}, {MACHINE_MINIMAL, 0x3f8, 0x3ff},
+	{MACHINE_PC, 0x505, 0x505},	 {MACHINE_PC, 0x510, 0x511},
+	{MACHINE_PC, 0x600, 0x60b},	 {MACHINE_PC, 0xcf8, 0xcff},
+	{MACHINE_MINIMAL, 0xf4, 0xf4},	 {MACHINE_MINIMAL, 0x3f0, 0x3f0},
+	{MACHINE_MINIMAL, 0x3f8, 0x3ff}, {MACHINE_MINIMAL, 0x505, 0x505},
 	{MACHINE_MINIMAL, 0x604, 0x606}, {MACHINE_MINIMAL, 0xcf9, 0xcf9},
 };
 
@@ -157,9 +159,13 @@ static const struct {
 	{MACHINE_MINIMAL, 0x604, 0x2000, 2, 0},
 	{MACHINE_MINIMAL, 0x605, 0x20, 1, 0},
 	{MACHINE_MINIMAL, 0xcf9, 0x06, 1, 0},
+	{MACHINE_PC, 0x505, 0x01, 1, STATUS_GUEST_CRASH},
+	{MACHINE_MINIMAL, 0x505, 0x03, 1, STATUS_GUEST_CRASH},
 	{MACHINE_MINIMAL, 0xf4, 7, 1, 7},
 	/* None: */
 	{MACHINE_PC, 0xcf8, 0x0606, 4, -1},
+	{MACHINE_PC, 0x505, 0x02, 1, -1}, /* a dump is written first */
+	{MACHINE_PC, 0x505, 0, 1, -1},
 	{MACHINE_PC, 0x604, 0x20, 1, -1},
 	{MACHINE_PC, 0x92, 0x02, 1, -1},
 	{MACHINE_MINIMAL, 0x64, 0xfe, 1, -1},

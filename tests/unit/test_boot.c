@@ -483,7 +483,9 @@ START_TEST(information_is_at_0_and_its_page_is_reserved)
 		{0, 0x1000, MEMMAP_RESERVED},
 		{0x1000, 0xef000, MEMMAP_USABLE},
 		{0xf0000, 0x1000, MEMMAP_RESERVED},
-		{0xf1000, 0xf0f000, MEMMAP_USABLE},
+		{0xf1000, 0xe000, MEMMAP_USABLE},
+		{0xff000, 0x1000, MEMMAP_RESERVED},
+		{0x100000, 0xf00000, MEMMAP_USABLE},
 		{0},
 	});
 	done();

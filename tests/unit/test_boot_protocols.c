@@ -554,6 +554,41 @@ START_TEST(tables_without_room_are_left_out)
 }
 END_TEST
 
+START_TEST(reset_starts_code_that_resets)
+{
+	static const uint8_t want[] = {0xba, 0xf9, 0x0c, 0xb0, 0x06, 0xee};
+	uint8_t code[sizeof(want)];
+	const struct extent *e;
+
+	for (int pc = 0; pc <= 1; pc++) {
+		params.machine = pc ? MACHINE_PC : MACHINE_MINIMAL;
+		image_good(64);
+		accept_plan();
+		e = extent_at(0xffff0);
+		ck_assert_ptr_nonnull(e);
+		ck_assert_uint_eq(e->gpa, 0xffff0);
+		ck_assert_int_eq(
+			e->source->read(e->source->ctx, code, sizeof(code), 0),
+			0);
+		ck_assert_mem_eq(code, want, sizeof(want));
+		is_reserved(0xff000, 0x1000);
+		done();
+	}
+	/* Not over an image, and not without RAM. */
+	image_good(64);
+	elf_writer_load(&w, 0xfff00, 0x2000, 0x100, 0x100);
+	accept_plan();
+	ck_assert_str_eq(extent_at(0xffff0)->source->name, image_path);
+	done();
+	params.memory = 0x80000;
+	image_good(64)->p_paddr = 0x1000;
+	w.phdrs[0].p_vaddr = 0x100000;
+	accept_plan();
+	ck_assert_ptr_null(extent_at(0xffff0));
+	done();
+}
+END_TEST
+
 START_TEST(tables_for_many_processors_fit)
 {
 	params.cpus = 254;
@@ -640,6 +675,7 @@ Suite *boot_protocols_suite(void)
 	tcase_add_test(tc, tables_are_in_firmwares_segment);
 	tcase_add_test(tc, tables_give_way_to_image_and_information);
 	tcase_add_test(tc, tables_without_room_are_left_out);
+	tcase_add_test(tc, reset_starts_code_that_resets);
 	tcase_add_test(tc, tables_for_many_processors_fit);
 	tcase_add_test(tc, pc_has_the_hole_from_640_kib_to_1_mib);
 	tcase_add_test(

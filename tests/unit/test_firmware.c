@@ -341,6 +341,7 @@ static const struct {
 	{"KBD_", 19, {IO(0x60, 1), IO(0x64, 1), IRQ(1)}},
 	{"SPKR", 8, {IO(0x61, 1)}},
 	{"RTC_", 11, {IO(0x70, 2), IRQ(8)}},
+	{"PEVT", 8, {IO(0x505, 1)}},
 };
 
 /* The bytes of the device's _CRS (20.2.5.4), end tag included. */
@@ -376,11 +377,12 @@ START_TEST(dsdt_has_devices_where_a_pc_has_them)
 }
 END_TEST
 
-START_TEST(dsdt_of_the_minimal_machine_has_a_serial_port_alone)
+START_TEST(dsdt_of_the_minimal_machine_has_serial_port_and_panic_alone)
 {
 	/* 6.4.3.6: consumed, edge, active high; interrupt 4 */
 	static const uint8_t want[] = {
 		IO(0x3f8, 8), 0x89, 6, 0, 0x03, 1, 4, 0, 0, 0, 0x79, 0};
+	static const uint8_t panic[] = {IO(0x505, 1), 0x79, 0};
 	size_t n;
 	const uint8_t *crs, *end;
 
@@ -390,8 +392,15 @@ START_TEST(dsdt_of_the_minimal_machine_has_a_serial_port_alone)
 	crs = device_resources("COM1", &n);
 	ck_assert_uint_eq(n, sizeof(want));
 	ck_assert_mem_eq(crs, want, n);
-	end = bytes + dsdt() + get(dsdt() + 4, 4);
-	ck_assert_ptr_eq(crs + n, end);
+	end = crs + n;
+	crs = device_resources("PEVT", &n);
+	/* Right behind it: Device (PEVT) with _HID and _CRS, nothing between. */
+	ck_assert_ptr_nonnull(
+		memmem(end, (size_t)(crs - end), "_HID\x0dQEMU0001", 14));
+	ck_assert_int_lt(crs - end, 48);
+	ck_assert_uint_eq(n, sizeof(panic));
+	ck_assert_mem_eq(crs, panic, n);
+	ck_assert_ptr_eq(crs + n, bytes + dsdt() + get(dsdt() + 4, 4));
 }
 END_TEST
 
@@ -614,9 +623,9 @@ Suite *firmware_suite(void)
 	tcase_add_loop_test(tc, fadt_has_what_both_machines_have, 0, NR_CASES);
 	tcase_add_loop_test(tc, dsdt_has_devices_where_a_pc_has_them, 0,
 			    NR_CASES);
-	tcase_add_loop_test(tc,
-			    dsdt_of_the_minimal_machine_has_a_serial_port_alone,
-			    0, NR_CASES);
+	tcase_add_loop_test(
+		tc, dsdt_of_the_minimal_machine_has_serial_port_and_panic_alone,
+		0, NR_CASES);
 	tcase_add_loop_test(tc, fadt_of_the_pc_describes_fixed_hardware, 0,
 			    NR_CASES);
 	tcase_add_loop_test(tc, fadt_of_the_minimal_machine_is_hardware_reduced,

@@ -4,8 +4,8 @@
  * guest-physical memory, and the registers of the first instruction. Nothing is
  * copied: the plan ends in extents for the pager.
  *
- * Multiboot2 2.0, 3.3; multiboot 0.6.96, 3.2; PVH (pvh.h): machine state. What
- * is decided, in this order: the protocol, by the mark that the image carries,
+ * Multiboot2 2.0, 3.3; multiboot 0.6.96, 3.2; PVH (pvh.h); Linux (linux_params.h):
+ * machine state. What is decided, in this order: the protocol, by the mark that the image carries,
  * and what that asks to be done to the image; where things lie: the image, the
  * protocol's information, firmware tables, page tables (`long`), modules,
  * section data, a few bytes of BIOS data area; the contents of the information.
@@ -27,9 +27,12 @@ enum boot_protocol {
 	BOOT_MULTIBOOT2,
 	BOOT_MULTIBOOT,
 	BOOT_PVH,
+	BOOT_LINUX,
 	BOOT_ELF,
 	BOOT_LONG
 };
+
+struct bzimage; /* bzimage.h */
 
 struct boot_module_option {
 	char *path;
@@ -46,6 +49,8 @@ struct boot_params {
 	const char *loader_name;
 	const struct boot_module_option *modules;
 	size_t nr_modules;
+	/* The setup header of the bzImage that the image comes out of, or NULL. */
+	const struct bzimage *bzimage;
 	bool mbi_addr_given;
 	gpa_t mbi_addr;
 	/* NULL, or called with a line worth telling under -v. */
@@ -60,6 +65,13 @@ struct boot_entry {
 	uint64_t rax, rbx, rsi, rdi;
 	uint64_t rsp; /* long_mode; else 0: no stack */
 	gpa_t cr3;    /* long_mode */
+	/* long_mode: a descriptor table and selectors of it; limit 0: none, and
+	 * the selectors are 0x08 and 0x10. */
+	struct {
+		gpa_t base;
+		uint16_t limit;
+		uint16_t code, data;
+	} gdt;
 };
 
 struct boot_plan;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What kernels expect to find of a PC's firmware, although there is none: its
- * tables (firmware.h) in its segment below 1 MiB, a few words of BIOS data area,
- * and, on the `pc` machine, a memory map with the hole that adapters and
+ * tables (firmware.h) in its segment below 1 MiB, the code that a reset starts, a
+ * few words of BIOS data area, and, on the `pc` machine, a memory map with the hole that adapters and
  * firmware have from 640 KiB to 1 MiB. There is RAM behind that hole all the
  * same, and images may lie there.
  */
@@ -73,6 +73,38 @@ int boot_place_firmware(struct boot_plan *plan)
 	return rc ? rc
 		  : boot_plan_extent(plan, params.base, len,
 				     &plan->firmware_source, 0);
+}
+
+/*
+ * A processor starts at F000:FFF0 (SDM 3A 9.1.4), so whoever jumps there wants the
+ * machine to start anew: Linux, where ACPI is hardware-reduced and there is no
+ * EFI. Not where image or information are.
+ */
+int boot_place_reset_code(struct boot_plan *plan)
+{
+	static const uint8_t code[] = {
+		0xba, MACHINE_PORT_RESET & 0xff, MACHINE_PORT_RESET >> 8,
+		/* mov $MACHINE_PORT_RESET, %dx */
+		0xb0, MACHINE_RESET_VALUE, /* mov $MACHINE_RESET_VALUE, %al */
+		0xee,			   /* out %al, %dx */
+		0xf4,			   /* 1: hlt */
+		0xeb, 0xfd,		   /* jmp 1b */
+	};
+	const gpa_t gpa = 0xffff0;
+	int rc;
+
+	if (boot_is_taken(plan, gpa, sizeof(code)) ||
+	    !boot_in_ram(plan, gpa, sizeof(code)))
+		return 0;
+	rc = boot_plan_take(plan, gpa, sizeof(code), true);
+	if (!rc)
+		rc = memmap_set(&plan->map, page_down(gpa), PAGE_SIZE,
+				MEMMAP_RESERVED);
+	plan->reset_bytes = (struct source_bytes){code, sizeof(code)};
+	plan->reset_source = source_bytes("reset code", &plan->reset_bytes);
+	return rc ? rc
+		  : boot_plan_extent(plan, gpa, sizeof(code),
+				     &plan->reset_source, 0);
 }
 
 /* As far as kernels look into it without having called a BIOS: the address of

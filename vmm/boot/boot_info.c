@@ -10,12 +10,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "vmm/boot/bzimage.h"
+
 /* What is placed later splits entries of the map: the information itself,
- * firmware tables, page tables. */
-#define ENTRIES_LATER 6
+ * firmware tables, reset code, page tables. */
+#define ENTRIES_LATER 8
 
 static struct bootinfo describe(const struct boot_plan *plan)
 {
+	const struct bzimage *bz = plan->params.bzimage;
 	const struct image *image = plan->image;
 
 	return (struct bootinfo){
@@ -33,6 +36,8 @@ static struct bootinfo describe(const struct boot_plan *plan)
 		.image_base = (uint32_t)image->segments[0].paddr,
 		.rsdp = plan->firmware_bytes.bytes,
 		.rsdp_gpa = plan->firmware_bytes.bytes ? plan->firmware_gpa : 0,
+		.setup_header = bz ? bz->header : NULL,
+		.setup_header_len = bz ? bz->header_len : 0,
 	};
 }
 

@@ -1,194 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `long`: an ELF file entered in 64-bit mode, on request; the information is
- * multiboot2's. The page tables are made by the page-table toolkit in a buffer
- * that stands for their place in guest memory: an identity mapping of RAM and of
- * the device hole, and every segment at its p_vaddr. Below them is a stack, so
- * that the first instruction may be a call.
+ * `long`: an ELF file entered in 64-bit mode, on request, at its virtual
+ * addresses (boot_tables.c); the information is multiboot2's.
  */
 #include "vmm/boot/boot_plan.h"
-
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "pager/pt/pt.h"
 #include "vmm/boot/multiboot2.h"
-
-#define LARGE_PAGE (UINT64_C(2) << 20)
-#define STACK_LEN  (4 * PAGE_SIZE) /* told in vmm.1 */
-
-/* The tables under construction; `used` of them are handed out. */
-struct arena {
-	uint64_t *entries;
-	gpa_t gpa;
-	uint64_t used, tables;
-};
-
-static uint64_t *slot(struct arena *a, gpa_t gpa)
-{
-	return &a->entries[(gpa - a->gpa) / sizeof(uint64_t)];
-}
-
-static int arena_read(void *ctx, gpa_t gpa, uint64_t *entry)
-{
-	*entry = *slot(ctx, gpa);
-	return 0;
-}
-
-static int arena_write(void *ctx, gpa_t gpa, uint64_t entry)
-{
-	*slot(ctx, gpa) = entry;
-	return 0;
-}
-
-static int arena_alloc(void *ctx, gpa_t *table)
-{
-	struct arena *a = ctx;
-
-	if (a->used == a->tables)
-		return -ENOMEM;
-	*table = a->gpa + a->used++ * PAGE_SIZE;
-	return 0;
-}
-
-/* The identity mapping ends after RAM, and not below 4 GiB (devices). */
-static uint64_t identity_len(const struct boot_plan *plan)
-{
-	const struct gpa_range *last = &plan->ram[plan->nr_ram - 1];
-	uint64_t end = last->start + last->len;
-
-	end = (end + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
-	return end > BOOT_BELOW_4G ? end : BOOT_BELOW_4G;
-}
-
-/* The pages of a segment at its virtual address; false: none needed, they are
- * where the identity mapping has them. */
-static bool segment_pages(const struct image_segment *s, gva_t *va, gpa_t *pa,
-			  uint64_t *len)
-{
-	*va = page_down(s->vaddr);
-	*pa = page_down(s->paddr);
-	*len = page_up(s->paddr + s->memsz) - *pa;
-	return *va != *pa;
-}
-
-static int map_segment(const struct boot_plan *plan,
-		       const struct pt_space *space,
-		       const struct image_segment *s, struct image_error *err)
-{
-	uint64_t len, size;
-	gpa_t pa, found;
-	gva_t va;
-	int rc;
-
-	if (!segment_pages(s, &va, &pa, &len))
-		return 0;
-	if ((s->vaddr ^ s->paddr) & PAGE_MASK)
-		return boot_error(err, -ENOEXEC,
-				  "%s: segment %u: p_vaddr 0x%llx and p_paddr "
-				  "0x%llx differ within the page, so it cannot "
-				  "be mapped for --boot=long",
-				  plan->image->path, s->index,
-				  (unsigned long long)s->vaddr,
-				  (unsigned long long)s->paddr);
-	/* Its first page may be mapped for the segment before. */
-	if (len && !pt_translate(space, va, &found, &size) && found == pa) {
-		va += PAGE_SIZE;
-		pa += PAGE_SIZE;
-		len -= PAGE_SIZE;
-	}
-	rc = len ? pt_map(space, va, pa, len, PT_WRITE, &found) : 0;
-	if (rc == -EEXIST)
-		return boot_error(
-			err, -ENOEXEC,
-			"%s: segment %u: p_vaddr 0x%llx is mapped to "
-			"0x%llx already (identity mapping, or another "
-			"segment), so --boot=long cannot map it",
-			plan->image->path, s->index,
-			(unsigned long long)s->vaddr,
-			(unsigned long long)found);
-	if (rc == -EINVAL)
-		return boot_error(
-			err, -ENOEXEC,
-			"%s: segment %u: p_vaddr 0x%llx is no "
-			"canonical address, so --boot=long cannot map "
-			"it",
-			plan->image->path, s->index,
-			(unsigned long long)s->vaddr);
-	return rc;
-}
-
-static uint64_t count_tables(const struct boot_plan *plan)
-{
-	uint64_t len, tables;
-	gpa_t pa;
-	gva_t va;
-
-	tables = 1 +
-		 pt_tables_for(&pt_x86_64, 0, 0, identity_len(plan), PT_WRITE);
-	for (size_t i = 0; i < plan->image->nr_segments; i++)
-		if (segment_pages(&plan->image->segments[i], &va, &pa, &len) &&
-		    va + (len - 1) > va)
-			tables += pt_tables_for(&pt_x86_64, va, pa, len,
-						PT_WRITE);
-	return tables;
-}
-
-static int build_tables(struct boot_plan *plan, struct image_error *err)
-{
-	const struct image *image = plan->image;
-	struct arena arena = {.tables = count_tables(plan), .used = 1};
-	struct pt_mem mem = {&arena, arena_read, arena_write, arena_alloc};
-	struct pt_space space = {&pt_x86_64, &mem, 0};
-	gpa_t pa, stack;
-	uint64_t size;
-	int rc;
-
-	plan->tables_len = arena.tables * PAGE_SIZE;
-	rc = boot_plan_place(plan, STACK_LEN + plan->tables_len, PAGE_SIZE,
-			     BOOT_BELOW_4G, true, &stack);
-	if (rc == -ENOSPC)
-		return boot_error(
-			err, -EINVAL,
-			"no room for 0x%llx bytes of page tables and "
-			"stack below 4 GiB; try more --mem",
-			(unsigned long long)(STACK_LEN + plan->tables_len));
-	if (rc)
-		return rc;
-	plan->tables_gpa = stack + STACK_LEN;
-	plan->tables = calloc(arena.tables, PAGE_SIZE);
-	if (!plan->tables)
-		return -ENOMEM;
-	arena.entries = plan->tables;
-	arena.gpa = space.root = plan->tables_gpa;
-	rc = pt_map(&space, 0, 0, identity_len(plan), PT_WRITE, NULL);
-	for (size_t i = 0; !rc && i < image->nr_segments; i++)
-		rc = map_segment(plan, &space, &image->segments[i], err);
-	if (rc)
-		return rc;
-	plan->tables_len = arena.used * PAGE_SIZE;
-	plan->tables_bytes =
-		(struct source_bytes){plan->tables, plan->tables_len};
-	plan->tables_source = source_bytes("page tables", &plan->tables_bytes);
-	plan->entry.cr3 = plan->tables_gpa;
-	plan->entry.rsp = stack + STACK_LEN;
-	/* At its virtual address, where that is the same byte. */
-	if (!pt_translate(&space, image->e_entry, &pa, &size) &&
-	    pa == image->entry)
-		plan->entry.rip = image->e_entry;
-	rc = memmap_set(&plan->map, stack, STACK_LEN + plan->tables_len,
-			MEMMAP_RESERVED);
-	return rc ? rc
-		  : boot_plan_extent(plan, plan->tables_gpa, plan->tables_len,
-				     &plan->tables_source, 0);
-}
 
 static int enter(struct boot_plan *plan, struct image_error *err)
 {
-	plan->entry.long_mode = true;
 	boot_multiboot2_enter(plan, err);
-	return build_tables(plan, err);
+	return boot_place_tables(plan, true, err);
 }
 
 const struct boot_ops boot_long = {
@@ -196,6 +17,7 @@ const struct boot_ops boot_long = {
 	.info_name = "multiboot2 information",
 	.info_zone = {0, BOOT_BELOW_4G, false},
 	.has_sections = true,
+	.long_mode = true,
 	.info_size = mb2_info_size,
 	.info_build = mb2_info_build,
 	.enter = enter,

@@ -17,6 +17,7 @@ static const struct boot_ops *const protocols[] = {
 	[BOOT_MULTIBOOT2] = &boot_multiboot2,
 	[BOOT_MULTIBOOT] = &boot_multiboot,
 	[BOOT_PVH] = &boot_pvh,
+	[BOOT_LINUX] = &boot_linux,
 	[BOOT_ELF] = &boot_elf,
 	[BOOT_LONG] = &boot_long,
 };
@@ -82,7 +83,8 @@ static int set_entry(struct boot_plan *plan, struct image_error *err)
 	const struct image *image = plan->image;
 
 	plan->entry.rip = image->entry;
-	if (plan->protocol != BOOT_LONG && image->entry >= BOOT_BELOW_4G)
+	plan->entry.long_mode = plan->ops->long_mode;
+	if (!plan->ops->long_mode && image->entry >= BOOT_BELOW_4G)
 		return boot_error(err, -ENOEXEC,
 				  "%s: e_entry 0x%llx is at physical 0x%llx, "
 				  "which 32-bit code cannot reach; try "
@@ -123,6 +125,8 @@ static int make_plan(struct boot_plan *plan, struct image_error *err)
 		rc = boot_place_info(plan, err);
 	if (!rc)
 		rc = boot_place_firmware(plan);
+	if (!rc)
+		rc = boot_place_reset_code(plan);
 	if (!rc)
 		rc = set_entry(plan, err);
 	if (!rc)

@@ -24,6 +24,7 @@ struct boot_ops {
 	const char *info_name;	    /* of its information structure */
 	struct boot_zone info_zone; /* the structure's customary place */
 	bool has_sections;	    /* it tells of ELF sections */
+	bool long_mode;		    /* entered in 64-bit mode; else 32-bit */
 	/*
 	 * Looks for the protocol's mark in the image and does to the image what
 	 * that asks for. 0; -ENOENT: there is none (err says why); or -ENOEXEC
@@ -38,7 +39,7 @@ struct boot_ops {
 };
 
 extern const struct boot_ops boot_multiboot2, boot_multiboot, boot_pvh,
-	boot_elf, boot_long;
+	boot_linux, boot_elf, boot_long;
 
 struct boot_range {
 	struct gpa_range range;
@@ -82,6 +83,9 @@ struct boot_plan {
 	struct source_bytes info_bytes;
 	struct pager_source info_source;
 
+	struct source_bytes reset_bytes;
+	struct pager_source reset_source;
+
 	struct source_bytes bios_bytes;
 	struct pager_source bios_source;
 
@@ -89,7 +93,7 @@ struct boot_plan {
 	struct source_bytes firmware_bytes;
 	struct pager_source firmware_source;
 
-	uint64_t *tables; /* BOOT_LONG: page tables, tables_len bytes */
+	uint64_t *tables; /* 64-bit mode: page tables, tables_len bytes */
 	gpa_t tables_gpa;
 	uint64_t tables_len;
 	struct source_bytes tables_bytes;
@@ -149,6 +153,15 @@ int boot_image_take(struct boot_plan *plan, struct image_error *err);
 int boot_place_info(struct boot_plan *plan, struct image_error *err);
 int boot_write_info(struct boot_plan *plan);
 
+/* boot_tables.c: page tables that map physical memory identically, and, if asked
+ * for, segments at their p_vaddr; a stack; and the registers for both, RIP
+ * included where its virtual address is mapped. */
+int boot_place_tables(struct boot_plan *plan, bool segments,
+		      struct image_error *err);
+
+/* boot_linux.c: is the image Linux's vmlinux, beyond doubt? */
+bool boot_is_linux(const struct boot_plan *plan);
+
 /* boot_modules.c */
 int boot_open_modules(struct boot_plan *plan, struct image_error *err);
 int boot_place_modules(struct boot_plan *plan, struct image_error *err);
@@ -159,10 +172,11 @@ int boot_read_sections(struct boot_plan *plan);
 int boot_place_sections(struct boot_plan *plan);
 
 /* boot_firmware.c: what a PC's firmware would leave in memory. The areas it
- * keeps, before anything is placed; its tables, when the information has its
- * place; its data area, last. */
+ * keeps, before anything is placed; its tables and what a reset starts, when the
+ * information has its place; its data area, last. */
 int boot_reserve_legacy(struct boot_plan *plan);
 int boot_place_firmware(struct boot_plan *plan);
+int boot_place_reset_code(struct boot_plan *plan);
 int boot_place_bios_data(struct boot_plan *plan);
 
 /* boot_multiboot2.c: the information is multiboot2's in `elf` and `long` as

@@ -47,7 +47,7 @@ static int find_entry(const struct boot_plan *plan, uint64_t *entry,
 				 &len);
 
 	if (rc == -ENOENT && plan->params.protocol == BOOT_AUTO &&
-	    is_xen_pv(plan->image))
+	    is_xen_pv(plan->image) && !boot_is_linux(plan))
 		return boot_error(err, -ENOEXEC,
 				  "%s: a Xen PV kernel (Xen notes, but no "
 				  "PHYS32_ENTRY note, type %d): this VMM "

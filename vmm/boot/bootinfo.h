@@ -43,4 +43,7 @@ struct bootinfo {
 	 * in guest memory. */
 	const void *rsdp;
 	gpa_t rsdp_gpa;
+	/* Linux: the file's setup header, of len bytes; NULL: it has none. */
+	const void *setup_header;
+	size_t setup_header_len;
 };

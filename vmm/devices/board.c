@@ -12,6 +12,7 @@
 
 #include "guest/abi.h"
 #include "vmm/boot/memmap.h"
+#include "vmm/status.h"
 
 #define PORT_POST  0x80 /* codes of a firmware's progress */
 #define PORT_A	   0x92
@@ -105,6 +106,14 @@ static void end(void *ctx)
 	stop_request(board->config.stop, 0, NULL);
 }
 
+static void panicked(void *ctx)
+{
+	struct board *board = ctx;
+
+	stop_request(board->config.stop, STATUS_GUEST_CRASH,
+		     "guest panicked: its kernel says so itself, by pvpanic");
+}
+
 static uint64_t monotonic_ns(void)
 {
 	return timeline_now(CLOCK_MONOTONIC);
@@ -168,6 +177,7 @@ int board_init(struct board *board, const struct board_config *config,
 	*board = (struct board){.config = *config, .timer.fd = -1};
 	uart_init(&board->uart, com1, put_byte, serial_room, board);
 	power_init(power, monotonic_ns, end, board);
+	board->pvpanic = (struct pvpanic){panicked, board};
 	if (pc)
 		rc = init_pc(board);
 
@@ -175,6 +185,8 @@ int board_init(struct board *board, const struct board_config *config,
 	    &board->uart);
 	add(ports, ABI_PORT_EXIT, 1, "exit", exit_port, board);
 	add(ports, ABI_PORT_READY, 1, "ready", ready_port, board);
+	add(ports, MACHINE_PORT_PVPANIC, 1, "pvpanic", pvpanic_access,
+	    &board->pvpanic);
 	if (!pc) {
 		add(ports, MACHINE_PORT_PM1_CONTROL, 3, "power",
 		    power_sleep_access, power);

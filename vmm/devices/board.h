@@ -19,6 +19,7 @@
 #include "vmm/machine.h"
 #include "vmm/devices/pci.h"
 #include "vmm/devices/power.h"
+#include "vmm/devices/pvpanic.h"
 #include "vmm/stop.h"
 #include "vmm/timeline.h"
 #include "vmm/devices/uart.h"
@@ -44,6 +45,7 @@ struct board_config {
 struct board {
 	struct board_config config; /* constant */
 	struct alarm_timer timer;   /* constant */
+	struct pvpanic pvpanic;	    /* constant */
 	/* Lock themselves: */
 	struct uart uart;
 	struct power power;

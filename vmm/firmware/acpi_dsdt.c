@@ -56,6 +56,18 @@ static void put_pc_device(struct blob *aml, const struct dsdt_device *device)
 	aml_end(aml, start);
 }
 
+/* QEMU, docs/specs/pvpanic.rst. */
+static void put_pvpanic(struct blob *aml)
+{
+	size_t start = aml_device(aml, "PEVT"), resources;
+
+	aml_name_string(aml, "_HID", "QEMU0001");
+	resources = aml_resources(aml, "_CRS");
+	aml_io(aml, MACHINE_PORT_PVPANIC, 1);
+	aml_end_resources(aml, resources);
+	aml_end(aml, start);
+}
+
 /* Hardware-reduced ACPI knows no ISA interrupts (4.1), only global ones. */
 static void put_serial_port(struct blob *aml, enum machine machine)
 {
@@ -99,6 +111,7 @@ void acpi_dsdt_put(struct blob *aml, enum machine machine, unsigned virtio)
 	put_sleep(aml);
 	scope = aml_scope(aml, "_SB");
 	put_serial_port(aml, machine);
+	put_pvpanic(aml);
 	for (size_t i = 0; machine == MACHINE_PC && i < nr; i++)
 		put_pc_device(aml, &pc_devices[i]);
 	for (unsigned i = 0; i < virtio; i++)

@@ -57,7 +57,7 @@ VMM_OBJS := $(VMM:%=$(BUILD)/obj/vmm/%.o)
 MAIN_OBJ := $(BUILD)/obj/vmm/main.o
 LIBPAGER := $(BUILD)/libpager.a
 
-.PHONY: all help deps deps-dev run guests bench-guests check check-unit check-kvm \
+.PHONY: all help deps deps-dev run rootfs run-linux guests bench-guests check check-unit check-kvm \
 	check-e2e check-nested asan tsan fuzz bench bench-icount format format-check lint install clean
 all: $(BUILD)/vmm guests ## build the VMM and the guests (the default)
 
@@ -248,6 +248,43 @@ $(BUILD)/guest.elf: $(GUEST_KERNEL) $(GO)/pattern-kernel.o \
 		$(GUEST_START_HIGH) guest/kernel/kernel.ld
 	$(call guest_ld,-Wl$(comma)-z$(comma)max-page-size=8)
 
+# --- rootfs: file systems for Linux guests ----------------------------------
+
+# A package, or a file: ./linux-image-mine.deb
+KERNEL_PACKAGE ?= linux-image-cloud-amd64
+ROOTFS := $(BUILD)/rootfs
+
+rootfs: $(ROOTFS)/VERSIONS ## build an initramfs and a disk image, and fetch their kernel
+
+$(BUILD)/outb: rootfs/outb.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -fno-ident -nostdlib -static -no-pie -s \
+		-Wl,--build-id=none -o $@ $<
+
+# Other settings, other file systems.
+$(BUILD)/rootfs-settings: FORCE
+	@mkdir -p $(@D)
+	@echo '$(KERNEL_PACKAGE) $(ROOTFS_FREE) $(SOURCE_DATE_EPOCH)' > $@.tmp; \
+		cmp -s $@.tmp $@ || mv $@.tmp $@; rm -f $@.tmp
+
+# Folders, too: a file may be taken away.
+$(ROOTFS)/VERSIONS: rootfs/. $(shell find rootfs -mindepth 1 ! -name README.md ! -name '*.S') scripts/vmlinux \
+		$(BUILD)/outb $(BUILD)/rootfs-settings $(wildcard $(filter %.deb,$(KERNEL_PACKAGE)))
+	$(Q)rootfs/build.sh $(ROOTFS) build/debs $(BUILD)/outb $(KERNEL_PACKAGE)
+
+# The guest's own copy: what it writes stays there until the image changes.
+$(ROOTFS)/disk.img: $(ROOTFS)/VERSIONS
+	$(Q)cp --sparse=always $(ROOTFS)/rootfs.img $@.tmp && mv -f $@.tmp $@
+
+# `make run-linux DISK=` is a shell without a disk.
+DISK ?=
+RUN_LINUX = $(if $(filter whole,$(LACKS)),scripts/with-kvm --nested,$(EMULATE))
+
+run-linux: $(BUILD)/vmm $(ROOTFS)/VERSIONS $(DISK) ## boot Linux to a prompt; poweroff ends it
+	@$(if $(filter whole,$(LACKS)),echo "the KVM of this machine does not run Linux:" \
+		"running in an emulated machine; what the guest writes is lost")
+	$(RUN_LINUX) $(BUILD)/vmm $(ROOTFS)/vmlinux -m 512M -i $(ROOTFS)/initramfs.cpio \
+		-a 'console=ttyS0$(if $(DISK), root=/dev/vda)' $(DISK:%=-d %)
 
 # --- tests ----------------------------------------------------------------
 
@@ -289,7 +326,7 @@ LACKS_ALL_THE_SAME := $(filter-out kvm,$(LACKS))
 # emulated machine's does.
 check: lacks check-unit check-kvm check-e2e $(if $(filter whole,$(LACKS)),check-nested) ## all tests
 
-.PHONY: lacks fetch-kernels
+.PHONY: lacks fetch-kernels fetch-rootfs
 lacks:
 	@if [ -n "$(LACKS_ALL_THE_SAME)" ]; then \
 		echo "not tested, because this machine or user lacks it:" \
@@ -297,17 +334,20 @@ lacks:
 fetch-kernels:
 	@scripts/kernels.sh $(BUILD)/kernels || echo "tests of these kernels will fail"
 
+fetch-rootfs:
+	@$(MAKE) --no-print-directory $(SANITIZER) rootfs || echo "tests with it will fail"
+
 check-unit: $(BUILD)/tests/unit ## tests that need neither KVM nor privileges
 	$(BUILD)/tests/unit
 
 check-kvm: $(BUILD)/tests/kvm guests ## tests that boot guests in the test process
 	$(EMULATE) $(if $(EMULATE),env $(EMULATED_SKIPS)) $(BUILD)/tests/kvm $(BUILD)
 
-check-e2e: $(BUILD)/tests/e2e $(BUILD)/vmm guests $(if $(EMULATE),fetch-kernels) ## tests of the built program
+check-e2e: $(BUILD)/tests/e2e $(BUILD)/vmm guests fetch-rootfs $(if $(EMULATE),fetch-kernels) ## tests of the built program
 	$(EMULATE) $(if $(EMULATE),env $(EMULATED_SKIPS)) $(BUILD)/tests/e2e $(BUILD)
 
 # Both in one machine.
-check-nested: $(BUILD)/tests/kvm $(BUILD)/tests/e2e $(BUILD)/vmm guests fetch-kernels ## tests with an emulated AMD processor and Debian's KVM
+check-nested: $(BUILD)/tests/kvm $(BUILD)/tests/e2e $(BUILD)/vmm guests fetch-kernels fetch-rootfs ## tests with an emulated AMD processor and Debian's KVM
 	scripts/with-kvm --nested --timeout 3000 env $(EMULATED_SKIPS) \
 		sh -c '$(BUILD)/tests/kvm $(BUILD) && $(BUILD)/tests/e2e $(BUILD)'
 
@@ -400,7 +440,8 @@ format-check: ## fail where the formatting differs
 
 lint: format-check ## formatting, manual page, shell scripts, include order
 	mandoc -Tlint vmm/vmm.1
-	shellcheck -s sh scripts/*.sh scripts/with-kvm scripts/nested-init scripts/vmlinux
+	shellcheck -s sh scripts/*.sh scripts/with-kvm scripts/nested-init scripts/vmlinux \
+		$(shell grep -rlx '#!/bin/sh' rootfs)
 	scripts/check-includes.sh
 
 clean: ## remove what was built

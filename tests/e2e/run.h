@@ -128,3 +128,4 @@ Suite *vmlinux_suite(void);
 Suite *terminal_suite(void);
 Suite *kernels_suite(void);
 Suite *with_kvm_suite(void);
+Suite *rootfs_suite(void);

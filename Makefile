@@ -34,7 +34,7 @@ SANITIZER_FLAGS := $(if $(filter asan,$(SANITIZER)),-fsanitize=address$(comma)un
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla \
 	-Wundef -Wformat=2 -Wimplicit-fallthrough $(if $(WERROR),-Werror)
-OWN_CPPFLAGS := -I. -I$(BUILD)/gen
+OWN_CPPFLAGS := -I. -I$(BUILD)/gen $(if $(SANITIZER),-DSANITIZED)
 # Strings and debug information say the same in whatever folder this is built.
 OWN_CFLAGS := -std=gnu11 -pthread "-ffile-prefix-map=$(CURDIR)=." $(WARNINGS) \
 	$(SANITIZER_FLAGS)
@@ -43,11 +43,13 @@ OWN_CFLAGS := -std=gnu11 -pthread "-ffile-prefix-map=$(CURDIR)=." $(WARNINGS) \
 # starting a VM, and the dynamic linker's half millisecond would be most of it.
 STATIC := $(if $(SANITIZER),,$(wildcard $(shell $(CC) -print-file-name=libelf.a)))
 OWN_LDFLAGS := -pthread $(SANITIZER_FLAGS) $(if $(STATIC),-static)
+LIBSECCOMP := $(shell pkg-config --libs libseccomp 2>/dev/null || echo -lseccomp)
 LIBS := $(shell pkg-config $(if $(STATIC),--static) --libs libelf 2>/dev/null || echo -lelf -lz)
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 PAGER := $(patsubst pager/%.c,%,$(wildcard pager/*.c pager/*/*.c))
-VMM := $(filter-out main,$(patsubst vmm/%.c,%,$(wildcard vmm/*.c vmm/*/*.c)))
+# mkfilters runs while building.
+VMM := $(filter-out main sandbox/mkfilters,$(patsubst vmm/%.c,%,$(wildcard vmm/*.c vmm/*/*.c)))
 UNIT := must elf_writer $(patsubst tests/%.c,%,$(wildcard tests/unit/*.c))
 KVM_TESTS := must $(patsubst tests/%.c,%,$(wildcard tests/kvm/*.c))
 E2E := must elf_writer $(patsubst tests/%.c,%,$(wildcard tests/e2e/*.c))
@@ -92,6 +94,15 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(GUEST_CC) $(GUEST_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(OWN_CFLAGS) $(OWN_LDFLAGS)' \
 		> $@.tmp; cmp -s $@.tmp $@ || mv $@.tmp $@; rm -f $@.tmp
+
+# The sandbox's filters.
+$(BUILD)/mkfilters: $(BUILD)/obj/vmm/sandbox/mkfilters.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBSECCOMP)
+$(BUILD)/gen/vmm/filters.h: $(BUILD)/mkfilters
+	@mkdir -p $(@D)
+	$(Q)$< > $@.tmp && mv $@.tmp $@
+$(BUILD)/obj/vmm/sandbox/sandbox.o: $(BUILD)/gen/vmm/filters.h
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(BUILD)/gen/vmm/version.h
 	@mkdir -p $(@D)

@@ -120,6 +120,8 @@ static void *handle(void *arg)
 	int n = 0;
 
 	pthread_setname_np(pthread_self(), "pager");
+	if (pager->config.on_start)
+		pager->config.on_start(pager->config.ctx);
 	pthread_cleanup_push(handler_ended, pager);
 	while (!service_drained(&pager->service) && !pager_failure(pager)) {
 		n = next_faults(pager, faults, 16);

@@ -56,6 +56,8 @@ struct pager_config {
 	/* NULL, or called per event, after publishing, from the thread that
 	 * did it (the handler, or a pager_load caller: several at once). */
 	void (*on_event)(void *ctx, const struct pager_event *event);
+	/* NULL, or called by the handler's thread before anything else. */
+	void (*on_start)(void *ctx);
 	void *ctx;
 };
 

@@ -37,6 +37,7 @@ enum {
 	OPT_BOOT_TIMER,
 	OPT_DUMP,
 	OPT_TIMEOUT,
+	OPT_NO_SANDBOX,
 	OPT_VERSION,
 };
 
@@ -61,6 +62,7 @@ static const struct option long_options[] = {
 	{"boot-timer", no_argument, NULL, OPT_BOOT_TIMER},
 	{"dump", required_argument, NULL, OPT_DUMP},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
+	{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -92,6 +94,7 @@ static const char help[] =
 	"      --trace FILE     a line per fault\n"
 	"      --dump FILE      at the end, memory and registers, for gdb\n"
 	"      --timeout SEC    stop with status 124 after SEC seconds\n"
+	"      --no-sandbox     keep every system call and privilege\n"
 	"  -q, --quiet, -v, --verbose, --version, -h, --help\n"
 	"\n"
 	"On a terminal Ctrl-A x quits. Exit status: the guest's (0-119), or "
@@ -408,6 +411,9 @@ static enum options_result take(struct options *o, int option, char *arg)
 		return take_file(&o->dump, "--dump", arg);
 	case OPT_TIMEOUT:
 		return take_timeout(o, arg);
+	case OPT_NO_SANDBOX:
+		o->no_sandbox = true;
+		return OPTIONS_RUN;
 	case 'q':
 		o->quiet = true;
 		return OPTIONS_RUN;

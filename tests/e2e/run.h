@@ -127,5 +127,6 @@ Suite *crashes_suite(void);
 Suite *vmlinux_suite(void);
 Suite *terminal_suite(void);
 Suite *kernels_suite(void);
+Suite *sandbox_suite(void);
 Suite *with_kvm_suite(void);
 Suite *rootfs_suite(void);

@@ -98,6 +98,7 @@ void guest_start(struct guest *guest)
 	struct vm_error err;
 
 	ck_assert_msg(!vm_start(guest->vm, &err), "%s", err.text);
+	vm_go(guest->vm);
 }
 
 int guest_wait(struct guest *guest)

@@ -60,7 +60,7 @@ MAIN_OBJ := $(BUILD)/obj/vmm/main.o
 LIBPAGER := $(BUILD)/libpager.a
 
 .PHONY: all help deps deps-dev run rootfs run-linux guests bench-guests check check-unit check-kvm \
-	check-e2e check-nested asan tsan fuzz bench bench-icount format format-check lint install clean
+	check-e2e check-nested asan tsan fuzz bench bench-icount bench-linux format format-check lint install clean
 all: $(BUILD)/vmm guests ## build the VMM and the guests (the default)
 
 help: ## list these targets
@@ -438,6 +438,13 @@ BENCH_ICOUNT := $(BENCH_TOOLS:%=$(BUILD)/bench/%) $(BUILD)/bench/hello.elf \
 	$(BUILD)/bench/touch64.elf
 bench-icount: $(BUILD)/vmm $(BENCH_ICOUNT) ## count instructions: the same in every run
 	@scripts/bench-icount.sh $(BUILD)
+
+$(BUILD)/bench/mkentry: tests/bench/mkentry.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(OWN_CFLAGS) $(CFLAGS) -o $@ $< -lelf
+bench-linux: $(BUILD)/vmm $(BUILD)/bench/pairs $(BUILD)/bench/mkentry $(BUILD)/init \
+		fetch-kernels ## boot Linux: against QEMU and KVMTOOL=path, by instructions
+	@BENCH_RUNS=$(BENCH_RUNS) scripts/bench-linux.sh $(BUILD)
 
 # --- upkeep ---------------------------------------------------------------
 

@@ -359,7 +359,8 @@ START_TEST(file_that_is_no_elf_is_called_what_it_is)
 	run_err_has(bad_file("text", "hello\n", 6), "not an ELF file");
 	run_err_has(bad_file("script", "#!/bin/sh\n", 10), "script");
 	run_err_has(bad_file("gz", "\x1f\x8b\x08\0", 4), "gunzip");
-	run_err_has(bad_file("bzImage", bzimage, 1024), "scripts/vmlinux");
+	run_err_has(bad_file("bzImage", bzimage, 1024),
+		    "Linux's boot protocol 0.00");
 	run_err_has(bad_file("short",
 			     "\x7f"
 			     "ELF\2\1\1",

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # kernels.sh DIR: puts third-party kernels, and two of Linux's modules, into DIR
-# for the end-to-end tests, and
-# VERSIONS with a line "file package version" for each. They come out of Debian
-# packages (scripts/package.sh). docs/kernels.md says what they are. Does nothing
+# for the end-to-end tests, and VERSIONS with a line "file package version" for
+# each. They come out of Debian packages (scripts/package.sh). docs/kernels.md says what they are. Does nothing
 # for files that are there.
 set -eu
 

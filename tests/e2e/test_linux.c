@@ -46,15 +46,14 @@ __attribute__((format(printf, 1, 2))) static void shell(const char *format, ...)
 }
 
 /* A folder becomes an initramfs. */
-static const char init[] =
-	"#!/bin/busybox sh\n"
-	"/bin/busybox --install -s /bin\n"
-	"mount -t proc proc /proc\n"
-	"mount -t sysfs sys /sys\n"
-	"mount -t devtmpfs dev /dev\n"
-	"insmod /pvpanic.ko\n"
-	"insmod /pvpanic-mmio.ko\n"
-	"exec setsid cttyhack sh\n";
+static const char init[] = "#!/bin/busybox sh\n"
+			   "/bin/busybox --install -s /bin\n"
+			   "mount -t proc proc /proc\n"
+			   "mount -t sysfs sys /sys\n"
+			   "mount -t devtmpfs dev /dev\n"
+			   "insmod /pvpanic.ko\n"
+			   "insmod /pvpanic-mmio.ko\n"
+			   "exec setsid cttyhack sh\n";
 
 static void make_initramfs(void)
 {
@@ -117,8 +116,7 @@ static void has_no_complaints(struct run *run)
 	ask(run, complaints, "\n-end");
 	list = strstr(run->out.bytes, "\nlist-");
 	ck_assert_ptr_nonnull(list);
-	ck_assert_msg(strchr(list + 1, '\n') + 1 ==
-			      strstr(list, "\n-end") + 1,
+	ck_assert_msg(strchr(list + 1, '\n') + 1 == strstr(list, "\n-end") + 1,
 		      "the kernel complains: %s", list);
 }
 

@@ -102,11 +102,13 @@ static void ask(struct run *run, const char *line, const char *answer)
 	run_expect(run, answer);
 }
 
-/* The kernel's complaints, but those about this processor (its TSC, its flaws), the
- * modules of this test, and what the machines have not: PCI devices, a mouse. */
+/* The kernel's complaints, but those about this processor (its TSC, its flaws), a
+ * host that is busy, the modules of this test, and what the machines have not:
+ * PCI devices, a mouse. */
 static const char complaints[] =
 	"echo list-; dmesg -r | grep '^<[0-4]>' | grep -viE "
 	"'TSC|Spectre|RETBleed|SRSO|MDS|Speculat|mitigat|vulnerab|"
+	"interrupt took|rcu|lockup|hogged|"
 	"pvpanic|taint|signature|PCI: |AUX port'; echo -end";
 
 static void has_no_complaints(struct run *run)

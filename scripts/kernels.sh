@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# kernels.sh DIR: puts third-party kernels into DIR for the end-to-end tests, and
-# VERSIONS with a line "file package version" for each. They come out of Debian
-# packages (scripts/package.sh). docs/kernels.md says what they are. Does nothing
+# kernels.sh DIR: puts third-party kernels, and two of Linux's modules, into DIR
+# for the end-to-end tests, and VERSIONS with a line "file package version" for
+# each. They come out of Debian packages (scripts/package.sh). docs/kernels.md says what they are. Does nothing
 # for files that are there.
 set -eu
 
@@ -16,7 +16,9 @@ grub-pvh.elf grub-xen-host usr/lib/grub-xen/grub-i386-xen_pvh.bin
 u-boot-32.elf u-boot-qemu usr/lib/u-boot/qemu-x86/uboot.elf
 memtest.bin memtest86+ boot/memtest86+x64.bin
 vmlinuz linux-image-cloud-amd64 boot/vmlinuz-*
-linux.elf linux-image-cloud-amd64 boot/vmlinuz-*'
+linux.elf linux-image-cloud-amd64 boot/vmlinuz-*
+pvpanic.ko linux-image-cloud-amd64 lib/modules/*/kernel/drivers/misc/pvpanic/pvpanic.ko
+pvpanic-mmio.ko linux-image-cloud-amd64 lib/modules/*/kernel/drivers/misc/pvpanic/pvpanic-mmio.ko'
 
 scripts=$(dirname "$0")
 

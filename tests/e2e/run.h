@@ -128,5 +128,6 @@ Suite *vmlinux_suite(void);
 Suite *terminal_suite(void);
 Suite *kernels_suite(void);
 Suite *sandbox_suite(void);
+Suite *linux_suite(void);
 Suite *with_kvm_suite(void);
 Suite *rootfs_suite(void);

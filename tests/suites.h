@@ -52,3 +52,4 @@ Suite *bzimage_suite(void);
 /* With KVM, in the test process (tests/kvm/kvm.h). */
 Suite *vm_suite(void);
 Suite *race_suite(void);
+Suite *taken_suite(void);

@@ -13,6 +13,7 @@ Suite *loader_suite(void);
 Suite *page_suite(void);
 Suite *window_suite(void);
 Suite *pager_suite(void);
+Suite *discard_suite(void);
 Suite *trace_suite(void);
 Suite *pt_suite(void);
 TCase *pt_scan_case(void); /* of pt_suite */
@@ -52,3 +53,4 @@ Suite *sandbox_suite(void);
 /* With KVM, in the test process (tests/kvm/kvm.h). */
 Suite *vm_suite(void);
 Suite *race_suite(void);
+Suite *taken_suite(void);

@@ -18,6 +18,7 @@ static Suite *(*const suites[])(void) = {
 	fw_cfg_suite,	xen_suite,	symbols_suite,	  recent_suite,
 	resident_suite, view_suite,	crash_suite,	  core_suite,
 	linux_suite,	bzimage_suite,	sandbox_suite,
+	linux_suite,	bzimage_suite,	discard_suite,
 };
 
 int main(void)

@@ -17,8 +17,8 @@ static Suite *(*const suites[])(void) = {
 	power_suite,	board_suite,	multiboot_suite,  boot_protocols_suite,
 	fw_cfg_suite,	xen_suite,	symbols_suite,	  recent_suite,
 	resident_suite, view_suite,	crash_suite,	  core_suite,
-	linux_suite,	bzimage_suite,	sandbox_suite,
-	linux_suite,	bzimage_suite,	discard_suite,
+	linux_suite,	bzimage_suite,	sandbox_suite,	  linux_suite,
+	bzimage_suite,	discard_suite,
 };
 
 int main(void)

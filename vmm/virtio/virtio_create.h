@@ -10,6 +10,7 @@
 enum virtio_kind {
 	VIRTIO_RNG,
 	VIRTIO_CONSOLE,
+	VIRTIO_BALLOON,
 	VIRTIO_KINDS
 };
 
@@ -17,6 +18,7 @@ enum virtio_kind {
 struct virtio_request {
 	enum virtio_kind kind;
 	const char *arg; /* NULL: the option has none */
+	uint64_t bytes;	 /* VIRTIO_BALLOON: what the guest is asked for */
 };
 
 /* What devices work with; all of it outlives them. */

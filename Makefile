@@ -352,15 +352,15 @@ check-unit: $(BUILD)/tests/unit ## tests that need neither KVM nor privileges
 	$(BUILD)/tests/unit
 
 check-kvm: $(BUILD)/tests/kvm guests ## tests that boot guests in the test process
-	$(EMULATE) $(if $(EMULATE),env $(EMULATED_SKIPS)) $(BUILD)/tests/kvm $(BUILD)
+	$(EMULATE) $(if $(EMULATE),env $(EMULATED_SKIPS)) $(BUILD)/tests/kvm $(BUILD) $(if $(EMULATE),</dev/null)
 
 check-e2e: $(BUILD)/tests/e2e $(BUILD)/vmm guests fetch-rootfs $(if $(EMULATE),fetch-kernels) ## tests of the built program
-	$(EMULATE) $(if $(EMULATE),env $(EMULATED_SKIPS)) $(BUILD)/tests/e2e $(BUILD)
+	$(EMULATE) $(if $(EMULATE),env $(EMULATED_SKIPS)) $(BUILD)/tests/e2e $(BUILD) $(if $(EMULATE),</dev/null)
 
 # Both in one machine.
 check-nested: $(BUILD)/tests/kvm $(BUILD)/tests/e2e $(BUILD)/vmm guests fetch-kernels fetch-rootfs ## tests with an emulated AMD processor and Debian's KVM
 	scripts/with-kvm --nested --timeout 3000 env $(EMULATED_SKIPS) \
-		sh -c '$(BUILD)/tests/kvm $(BUILD) && $(BUILD)/tests/e2e $(BUILD)'
+		sh -c '$(BUILD)/tests/kvm $(BUILD) && $(BUILD)/tests/e2e $(BUILD)' </dev/null
 
 # --- fuzzing --------------------------------------------------------------
 
@@ -458,7 +458,8 @@ format-check: ## fail where the formatting differs
 
 lint: format-check ## formatting, manual page, shell scripts, include order
 	mandoc -Tlint vmm/vmm.1
-	shellcheck -s sh scripts/*.sh scripts/with-kvm scripts/nested-init scripts/vmlinux \
+	shellcheck -s sh scripts/*.sh scripts/with-kvm scripts/nested-init \
+		scripts/nested-terminal scripts/vmlinux \
 		$(shell grep -rlx '#!/bin/sh' rootfs)
 	scripts/check-includes.sh
 

@@ -17,7 +17,7 @@ static Suite *(*const suites[])(void) = {
 	power_suite,	board_suite,	multiboot_suite,  boot_protocols_suite,
 	fw_cfg_suite,	xen_suite,	symbols_suite,	  recent_suite,
 	resident_suite, view_suite,	crash_suite,	  core_suite,
-	linux_suite,	bzimage_suite,
+	linux_suite,	bzimage_suite,	virtio_rng_suite,
 };
 
 int main(void)

@@ -47,6 +47,7 @@ Suite *fw_cfg_suite(void);
 Suite *xen_suite(void);
 Suite *linux_suite(void);
 Suite *bzimage_suite(void);
+Suite *bus_error_suite(void);
 Suite *virtqueue_suite(void);
 Suite *virtio_device_suite(void);
 Suite *virtio_mmio_suite(void);

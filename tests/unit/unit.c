@@ -47,6 +47,7 @@ static Suite *(*const suites[])(void) = {
 	linux_suite,
 	bzimage_suite,
 	virtio_rng_suite,
+	bus_error_suite,
 	virtqueue_suite,
 	virtio_device_suite,
 	virtio_mmio_suite,

@@ -50,7 +50,7 @@ PAGER := $(patsubst pager/%.c,%,$(wildcard pager/*.c pager/*/*.c))
 VMM := $(filter-out main,$(patsubst vmm/%.c,%,$(wildcard vmm/*.c vmm/*/*.c)))
 UNIT := must elf_writer $(patsubst tests/%.c,%,$(wildcard tests/unit/*.c))
 KVM_TESTS := must $(patsubst tests/%.c,%,$(wildcard tests/kvm/*.c))
-E2E := must elf_writer $(patsubst tests/%.c,%,$(wildcard tests/e2e/*.c))
+E2E := must elf_writer cpio_writer $(patsubst tests/%.c,%,$(wildcard tests/e2e/*.c))
 
 PAGER_OBJS := $(PAGER:%=$(BUILD)/obj/pager/%.o)
 VMM_OBJS := $(VMM:%=$(BUILD)/obj/vmm/%.o)

@@ -127,4 +127,5 @@ Suite *crashes_suite(void);
 Suite *vmlinux_suite(void);
 Suite *terminal_suite(void);
 Suite *kernels_suite(void);
+Suite *linux_devices_suite(void);
 Suite *with_kvm_suite(void);

@@ -241,6 +241,19 @@ bool virtio_device_stop(struct virtio_device *device,
 	return true;
 }
 
+void virtio_device_stats(const struct virtio_device *device,
+			 struct virtio_stats *stats)
+{
+	*stats = (struct virtio_stats){
+		.notifications = device->notifications,
+		.interrupts = device->interrupts,
+	};
+	for (unsigned i = 0; i < device->ops->nr_queues; i++) {
+		stats->requests += device->queues[i].pushed;
+		stats->bytes += device->queues[i].bytes;
+	}
+}
+
 /* The driver's side. */
 
 uint64_t virtio_device_features(const struct virtio_device *device)

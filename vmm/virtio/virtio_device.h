@@ -109,6 +109,14 @@ void virtio_device_ask_stop(struct virtio_device *device);
 bool virtio_device_stop(struct virtio_device *device,
 			const struct timespec *until);
 
+/* What it has done so far. Any thread. */
+struct virtio_stats {
+	uint64_t requests, bytes; /* chains given back; bytes in them */
+	uint64_t notifications, interrupts;
+};
+void virtio_device_stats(const struct virtio_device *device,
+			 struct virtio_stats *stats);
+
 /* Stops and frees; NULL is allowed. */
 void virtio_device_destroy(struct virtio_device *device);
 

@@ -85,7 +85,10 @@ int virtqueue_enable(struct virtqueue *queue, const struct dma *dma,
 
 void virtqueue_reset(struct virtqueue *queue)
 {
-	*queue = (struct virtqueue){0};
+	*queue = (struct virtqueue){
+		.pushed = queue->pushed,
+		.bytes = queue->bytes,
+	};
 }
 
 /* Taking chains. */
@@ -242,6 +245,9 @@ void virtqueue_push(struct virtqueue *queue,
 
 	if (!queue->enabled)
 		return;
+	atomic_fetch_add_explicit(&queue->pushed, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&queue->bytes, chain->out_len + written,
+				  memory_order_relaxed);
 	memcpy(&queue->useds->ring[queue->next_used & (queue->size - 1)],
 	       &element, sizeof(element));
 	/* Release: the driver reads the element after the index. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "vmm/console.h"
+#include "vmm/virtio/virtio_blk.h"
 #include "vmm/virtio/virtio_console.h"
 #include "vmm/virtio/virtio_rng.h"
 
@@ -51,12 +52,34 @@ static int create_console(struct virtio_device **out, const char *arg,
 	return rc;
 }
 
+static int create_blk(struct virtio_device **out, const char *arg,
+		      const struct virtio_host *host, struct virtio_error *err)
+{
+	struct disk_error disk_err;
+	struct disk disk;
+	int rc = disk_open(&disk, arg, &disk_err);
+
+	(void)host;
+	if (rc) {
+		snprintf(err->text, sizeof(err->text), "%s", disk_err.text);
+		return rc;
+	}
+	rc = virtio_blk_create(out, &disk);
+	if (rc) {
+		disk_close(&disk);
+		snprintf(err->text, sizeof(err->text), "--disk: %s",
+			 strerror(-rc));
+	}
+	return rc;
+}
+
 static int (*const creators[VIRTIO_KINDS])(struct virtio_device **out,
 					   const char *arg,
 					   const struct virtio_host *host,
 					   struct virtio_error *err) = {
 	[VIRTIO_RNG] = create_rng,
 	[VIRTIO_CONSOLE] = create_console,
+	[VIRTIO_BLK] = create_blk,
 };
 
 int virtio_create(struct virtio_device **out,

@@ -10,6 +10,7 @@
 enum virtio_kind {
 	VIRTIO_RNG,
 	VIRTIO_CONSOLE,
+	VIRTIO_BLK,
 	VIRTIO_KINDS
 };
 

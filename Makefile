@@ -34,7 +34,7 @@ SANITIZER_FLAGS := $(if $(filter asan,$(SANITIZER)),-fsanitize=address$(comma)un
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla \
 	-Wundef -Wformat=2 -Wimplicit-fallthrough $(if $(WERROR),-Werror)
-OWN_CPPFLAGS := -I. -I$(BUILD)/gen
+OWN_CPPFLAGS := -I. -I$(BUILD)/gen $(if $(SANITIZER),-DSANITIZED)
 # Strings and debug information say the same in whatever folder this is built.
 OWN_CFLAGS := -std=gnu11 -pthread "-ffile-prefix-map=$(CURDIR)=." $(WARNINGS) \
 	$(SANITIZER_FLAGS)
@@ -43,11 +43,13 @@ OWN_CFLAGS := -std=gnu11 -pthread "-ffile-prefix-map=$(CURDIR)=." $(WARNINGS) \
 # starting a VM, and the dynamic linker's half millisecond would be most of it.
 STATIC := $(if $(SANITIZER),,$(wildcard $(shell $(CC) -print-file-name=libelf.a)))
 OWN_LDFLAGS := -pthread $(SANITIZER_FLAGS) $(if $(STATIC),-static)
+LIBSECCOMP := $(shell pkg-config --libs libseccomp 2>/dev/null || echo -lseccomp)
 LIBS := $(shell pkg-config $(if $(STATIC),--static) --libs libelf 2>/dev/null || echo -lelf -lz)
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 
 PAGER := $(patsubst pager/%.c,%,$(wildcard pager/*.c pager/*/*.c))
-VMM := $(filter-out main,$(patsubst vmm/%.c,%,$(wildcard vmm/*.c vmm/*/*.c)))
+# mkfilters runs while building.
+VMM := $(filter-out main sandbox/mkfilters,$(patsubst vmm/%.c,%,$(wildcard vmm/*.c vmm/*/*.c)))
 UNIT := must elf_writer $(patsubst tests/%.c,%,$(wildcard tests/unit/*.c))
 KVM_TESTS := must $(patsubst tests/%.c,%,$(wildcard tests/kvm/*.c))
 E2E := must elf_writer cpio_writer $(patsubst tests/%.c,%,$(wildcard tests/e2e/*.c))
@@ -57,8 +59,8 @@ VMM_OBJS := $(VMM:%=$(BUILD)/obj/vmm/%.o)
 MAIN_OBJ := $(BUILD)/obj/vmm/main.o
 LIBPAGER := $(BUILD)/libpager.a
 
-.PHONY: all help deps deps-dev run guests bench-guests check check-unit check-kvm \
-	check-e2e check-nested asan tsan fuzz bench bench-icount format format-check lint install clean
+.PHONY: all help deps deps-dev run rootfs run-linux guests bench-guests check check-unit check-kvm \
+	check-e2e check-nested asan tsan fuzz bench bench-icount bench-linux format format-check lint install clean
 all: $(BUILD)/vmm guests ## build the VMM and the guests (the default)
 
 help: ## list these targets
@@ -92,6 +94,15 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(GUEST_CC) $(GUEST_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(OWN_CFLAGS) $(OWN_LDFLAGS)' \
 		> $@.tmp; cmp -s $@.tmp $@ || mv $@.tmp $@; rm -f $@.tmp
+
+# The sandbox's filters.
+$(BUILD)/mkfilters: $(BUILD)/obj/vmm/sandbox/mkfilters.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ $(LIBSECCOMP)
+$(BUILD)/gen/vmm/filters.h: $(BUILD)/mkfilters
+	@mkdir -p $(@D)
+	$(Q)$< > $@.tmp && mv $@.tmp $@
+$(BUILD)/obj/vmm/sandbox/sandbox.o: $(BUILD)/gen/vmm/filters.h
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(BUILD)/gen/vmm/version.h
 	@mkdir -p $(@D)
@@ -133,7 +144,7 @@ GUEST_C_PROGRAMS := status badport hlt echo faraway pc xen
 GUEST_BARE_PROGRAMS := hello triple spin halt
 GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) touch lowzero \
 	long elf32 mb1 mb1-address pvh pvh32 xen32 hostile \
-	crash crash32
+	crash crash32 taken
 
 GUEST_LIB := $(GO)/lib/cpu.o $(GO)/lib/trap.o $(GO)/lib/smp.o \
 	$(GO)/lib/print.o $(GO)/lib/mb2.o $(GO)/lib/option.o
@@ -201,8 +212,8 @@ $(GUEST_C_PROGRAMS:%=$(GB)/%.elf): $(GB)/%.elf: $(GO)/%.o $(GUEST_START) \
 	$(call guest_ld)
 $(GUEST_BARE_PROGRAMS:%=$(GB)/%.elf): $(GB)/%.elf: $(GO)/%.o guest/link.ld
 	$(call guest_ld)
-$(GB)/touch.elf: $(GO)/touch.o $(GO)/pattern-touch.o $(GUEST_START) \
-		guest/link.ld
+$(GB)/touch.elf $(GB)/taken.elf: $(GB)/%.elf: $(GO)/%.o \
+		$(GO)/pattern-touch.o $(GUEST_START) guest/link.ld
 	$(call guest_ld)
 $(BUILD)/bench/touch64.elf $(BUILD)/bench/touch256.elf: \
 		$(BUILD)/bench/%.elf: $(GO)/touch.o $(GO)/pattern-%.o \
@@ -248,6 +259,43 @@ $(BUILD)/guest.elf: $(GUEST_KERNEL) $(GO)/pattern-kernel.o \
 		$(GUEST_START_HIGH) guest/kernel/kernel.ld
 	$(call guest_ld,-Wl$(comma)-z$(comma)max-page-size=8)
 
+# --- rootfs: file systems for Linux guests ----------------------------------
+
+# A package, or a file: ./linux-image-mine.deb
+KERNEL_PACKAGE ?= linux-image-cloud-amd64
+ROOTFS := $(BUILD)/rootfs
+
+rootfs: $(ROOTFS)/VERSIONS ## build an initramfs and a disk image, and fetch their kernel
+
+$(BUILD)/outb: rootfs/outb.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -fno-ident -nostdlib -static -no-pie -s \
+		-Wl,--build-id=none -o $@ $<
+
+# Other settings, other file systems.
+$(BUILD)/rootfs-settings: FORCE
+	@mkdir -p $(@D)
+	@echo '$(KERNEL_PACKAGE) $(ROOTFS_FREE) $(SOURCE_DATE_EPOCH)' > $@.tmp; \
+		cmp -s $@.tmp $@ || mv $@.tmp $@; rm -f $@.tmp
+
+# Folders, too: a file may be taken away.
+$(ROOTFS)/VERSIONS: rootfs/. $(shell find rootfs -mindepth 1 ! -name README.md ! -name '*.S') scripts/vmlinux \
+		$(BUILD)/outb $(BUILD)/rootfs-settings $(wildcard $(filter %.deb,$(KERNEL_PACKAGE)))
+	$(Q)rootfs/build.sh $(ROOTFS) build/debs $(BUILD)/outb $(KERNEL_PACKAGE)
+
+# The guest's own copy: what it writes stays there until the image changes.
+$(ROOTFS)/disk.img: $(ROOTFS)/VERSIONS
+	$(Q)cp --sparse=always $(ROOTFS)/rootfs.img $@.tmp && mv -f $@.tmp $@
+
+# `make run-linux DISK=` is a shell without a disk.
+DISK ?=
+RUN_LINUX = $(if $(filter whole,$(LACKS)),scripts/with-kvm --nested,$(EMULATE))
+
+run-linux: $(BUILD)/vmm $(ROOTFS)/VERSIONS $(DISK) ## boot Linux to a prompt; poweroff ends it
+	@$(if $(filter whole,$(LACKS)),echo "the KVM of this machine does not run Linux:" \
+		"running in an emulated machine; what the guest writes is lost")
+	$(RUN_LINUX) $(BUILD)/vmm $(ROOTFS)/vmlinux -m 512M -i $(ROOTFS)/initramfs.cpio \
+		-a 'console=ttyS0$(if $(DISK), root=/dev/vda)' $(DISK:%=-d %)
 
 # --- tests ----------------------------------------------------------------
 
@@ -289,7 +337,7 @@ LACKS_ALL_THE_SAME := $(filter-out kvm,$(LACKS))
 # emulated machine's does.
 check: lacks check-unit check-kvm check-e2e $(if $(filter whole,$(LACKS)),check-nested) ## all tests
 
-.PHONY: lacks fetch-kernels
+.PHONY: lacks fetch-kernels fetch-rootfs
 lacks:
 	@if [ -n "$(LACKS_ALL_THE_SAME)" ]; then \
 		echo "not tested, because this machine or user lacks it:" \
@@ -297,19 +345,22 @@ lacks:
 fetch-kernels:
 	@scripts/kernels.sh $(BUILD)/kernels || echo "tests of these kernels will fail"
 
+fetch-rootfs:
+	@$(MAKE) --no-print-directory $(SANITIZER) rootfs || echo "tests with it will fail"
+
 check-unit: $(BUILD)/tests/unit ## tests that need neither KVM nor privileges
 	$(BUILD)/tests/unit
 
 check-kvm: $(BUILD)/tests/kvm guests ## tests that boot guests in the test process
-	$(EMULATE) $(if $(EMULATE),env $(EMULATED_SKIPS)) $(BUILD)/tests/kvm $(BUILD)
+	$(EMULATE) $(if $(EMULATE),env $(EMULATED_SKIPS)) $(BUILD)/tests/kvm $(BUILD) $(if $(EMULATE),</dev/null)
 
-check-e2e: $(BUILD)/tests/e2e $(BUILD)/vmm guests $(if $(EMULATE),fetch-kernels) ## tests of the built program
-	$(EMULATE) $(if $(EMULATE),env $(EMULATED_SKIPS)) $(BUILD)/tests/e2e $(BUILD)
+check-e2e: $(BUILD)/tests/e2e $(BUILD)/vmm guests fetch-rootfs $(if $(EMULATE),fetch-kernels) ## tests of the built program
+	$(EMULATE) $(if $(EMULATE),env $(EMULATED_SKIPS)) $(BUILD)/tests/e2e $(BUILD) $(if $(EMULATE),</dev/null)
 
 # Both in one machine.
-check-nested: $(BUILD)/tests/kvm $(BUILD)/tests/e2e $(BUILD)/vmm guests fetch-kernels ## tests with an emulated AMD processor and Debian's KVM
+check-nested: $(BUILD)/tests/kvm $(BUILD)/tests/e2e $(BUILD)/vmm guests fetch-kernels fetch-rootfs ## tests with an emulated AMD processor and Debian's KVM
 	scripts/with-kvm --nested --timeout 3000 env $(EMULATED_SKIPS) \
-		sh -c '$(BUILD)/tests/kvm $(BUILD) && $(BUILD)/tests/e2e $(BUILD)'
+		sh -c '$(BUILD)/tests/kvm $(BUILD) && $(BUILD)/tests/e2e $(BUILD)' </dev/null
 
 # --- fuzzing --------------------------------------------------------------
 
@@ -390,6 +441,13 @@ BENCH_ICOUNT := $(BENCH_TOOLS:%=$(BUILD)/bench/%) $(BUILD)/bench/hello.elf \
 bench-icount: $(BUILD)/vmm $(BENCH_ICOUNT) ## count instructions: the same in every run
 	@scripts/bench-icount.sh $(BUILD)
 
+$(BUILD)/bench/mkentry: tests/bench/mkentry.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(OWN_CFLAGS) $(CFLAGS) -o $@ $< -lelf
+bench-linux: $(BUILD)/vmm $(BUILD)/bench/pairs $(BUILD)/bench/mkentry $(BUILD)/init \
+		fetch-kernels ## boot Linux: against QEMU and KVMTOOL=path, by instructions
+	@BENCH_RUNS=$(BENCH_RUNS) scripts/bench-linux.sh $(BUILD)
+
 # --- upkeep ---------------------------------------------------------------
 
 FORMATTED = $(shell git ls-files '*.c' '*.h')
@@ -402,7 +460,9 @@ format-check: ## fail where the formatting differs
 
 lint: format-check ## formatting, manual page, shell scripts, include order
 	mandoc -Tlint vmm/vmm.1
-	shellcheck -s sh scripts/*.sh scripts/with-kvm scripts/nested-init scripts/vmlinux
+	shellcheck -s sh scripts/*.sh scripts/with-kvm scripts/nested-init \
+		scripts/nested-terminal scripts/vmlinux \
+		$(shell grep -rlx '#!/bin/sh' rootfs)
 	scripts/check-includes.sh
 
 clean: ## remove what was built

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One fault, or one pager_load that had to read: what traces are made of.
+ * One fault, one pager_load that had to read, or one pager_discard: what traces
+ * are made of.
  */
 #pragma once
 
@@ -9,12 +10,18 @@
 
 #include "pager/gpa.h"
 
+enum pager_event_kind {
+	PAGER_EVENT_BROUGHT,
+	PAGER_EVENT_DISCARD, /* given back to the host; tid 0, no source */
+};
+
 struct pager_event {
-	uint64_t start_ns;  /* CLOCK_MONOTONIC, when the pager learned of it */
-	uint64_t taken_ns;  /* until the page was published */
-	pid_t tid;	    /* who touched it; 0: pager_load on own account */
-	gpa_t gpa;	    /* the page */
-	unsigned pages;	    /* brought with it, itself included */
+	enum pager_event_kind kind;
+	uint64_t start_ns; /* CLOCK_MONOTONIC, when the pager learned of it */
+	uint64_t taken_ns; /* until the page was published, or given back */
+	pid_t tid;	   /* who touched it; 0: pager_load on own account */
+	gpa_t gpa;	   /* the page, or the first of them */
+	uint64_t pages;	   /* brought with it, or given back; itself included */
 	const char *source; /* of the page's first byte that has one, or NULL */
 	uint64_t offset;
 };

@@ -100,3 +100,19 @@ enum page_state page_wait(struct pages *pages, uint64_t page)
 			NULL, 0);
 	}
 }
+
+enum page_state page_discard(struct pages *pages, uint64_t page)
+{
+	for (;;) {
+		enum page_state before = page_wait(pages, page);
+		uint32_t state = before;
+
+		if (before == PAGE_FAILED || before == PAGE_DISCARDED)
+			return before;
+		/* Not if somebody has claimed the page since. */
+		if (atomic_compare_exchange_strong_explicit(
+			    &pages->state[page], &state, PAGE_DISCARDED,
+			    memory_order_acq_rel, memory_order_relaxed))
+			return before;
+	}
+}

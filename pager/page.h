@@ -8,6 +8,12 @@
  *
  * Whoever turns absent into loading reads the page; everyone else waits. So a
  * page is read exactly once, however many threads race for it.
+ *
+ *	absent, present --discard--> discarded
+ *
+ * A discarded page has nothing to do with its sources any more: what it holds is
+ * what was written since, or zeros. There is no way back. A page that is loading
+ * is waited for first, so that no old bytes are published over zeros.
  */
 #pragma once
 
@@ -16,11 +22,12 @@
 #include <stdint.h>
 
 enum page_state {
-	PAGE_ABSENT,  /* 0: fresh memory is absent pages */
-	PAGE_LOADING, /* the claimer alone may publish or fail it */
-	PAGE_AWAITED, /* loading, and somebody sleeps on it */
-	PAGE_PRESENT, /* for good */
-	PAGE_FAILED,  /* for good: its content could not be had */
+	PAGE_ABSENT,	/* 0: fresh memory is absent pages */
+	PAGE_LOADING,	/* the claimer alone may publish or fail it */
+	PAGE_AWAITED,	/* loading, and somebody sleeps on it */
+	PAGE_PRESENT,	/* its content came */
+	PAGE_FAILED,	/* for good: its content could not be had */
+	PAGE_DISCARDED, /* for good: ordinary memory */
 };
 
 struct pages {
@@ -45,6 +52,11 @@ void page_fail(struct pages *pages, uint64_t page);
 /* Where the page stands now; AWAITED is reported as LOADING. */
 enum page_state page_state(const struct pages *pages, uint64_t page);
 
-/* Sleeps while the page is loading. Returns the state after: ABSENT, PRESENT or
- * FAILED. */
+/* Sleeps while the page is loading. Returns the state after: ABSENT, PRESENT,
+ * FAILED or DISCARDED. */
 enum page_state page_wait(struct pages *pages, uint64_t page);
+
+/* Makes an absent or present page discarded; one that is loading when it has
+ * come. Returns the state before: ABSENT, PRESENT, DISCARDED, or FAILED, which
+ * it stays. */
+enum page_state page_discard(struct pages *pages, uint64_t page);

@@ -56,6 +56,7 @@ struct pager {
 	/* Any thread (see there): */
 	struct service service;
 	struct failure failure;
+	_Atomic uint64_t discarded; /* pages */
 };
 
 const char *pager_failure(const struct pager *pager)
@@ -120,6 +121,8 @@ static void *handle(void *arg)
 	int n = 0;
 
 	pthread_setname_np(pthread_self(), "pager");
+	if (pager->config.on_start)
+		pager->config.on_start(pager->config.ctx);
 	pthread_cleanup_push(handler_ended, pager);
 	while (!service_drained(&pager->service) && !pager_failure(pager)) {
 		n = next_faults(pager, faults, 16);
@@ -201,20 +204,24 @@ int pager_add(struct pager *pager, gpa_t gpa, uint64_t len,
 	return loader_add(&pager->loader, extent);
 }
 
-/* Do all regions lie inside memory, each in one range? */
+/* Does [gpa, gpa + len) lie inside one range of memory? */
+static bool fits(const struct pager *pager, gpa_t gpa, uint64_t len)
+{
+	for (size_t i = 0; i < pager->nr_memory; i++) {
+		const struct pager_memory *m = &pager->memory[i];
+
+		if (gpa - m->gpa < m->len)
+			return len <= m->len - (gpa - m->gpa);
+	}
+	return false;
+}
+
 static bool regions_fit(const struct pager *pager)
 {
 	for (size_t i = 0; i < pager->loader.nr_regions; i++) {
 		const struct region *r = &pager->loader.regions[i];
-		size_t m = 0;
 
-		while (m < pager->nr_memory &&
-		       r->gpa - pager->memory[m].gpa >= pager->memory[m].len)
-			m++;
-		if (m == pager->nr_memory ||
-		    r->pages * PAGE_SIZE >
-			    pager->memory[m].len -
-				    (r->gpa - pager->memory[m].gpa))
+		if (!fits(pager, r->gpa, r->pages * PAGE_SIZE))
 			return false;
 	}
 	return true;
@@ -247,10 +254,9 @@ static int seal(struct pager *pager, const struct pager_memory *memory,
 	return rc;
 }
 
-static int arm_uffd(struct pager *pager)
+static int init_service(struct pager *pager)
 {
 	struct service *service = &pager->service;
-	int rc;
 
 	service->loader = &pager->loader;
 	service->memory = pager->memory;
@@ -259,7 +265,13 @@ static int arm_uffd(struct pager *pager)
 	service->failure = &pager->failure;
 	service->on_event = pager->config.on_event;
 	service->ctx = pager->config.ctx;
-	rc = service_init(service, pager->config.window_pages);
+	return service_init(service, pager->config.window_pages);
+}
+
+static int arm_uffd(struct pager *pager)
+{
+	int rc = 0;
+
 	for (size_t i = 0; !rc && i < pager->loader.nr_regions; i++) {
 		const struct region *r = &pager->loader.regions[i];
 
@@ -293,6 +305,8 @@ int pager_arm(struct pager *pager, const struct pager_memory *memory, size_t nr)
 	uint64_t bytes = 0;
 	int rc = seal(pager, memory, nr);
 
+	if (!rc)
+		rc = init_service(pager);
 	if (rc)
 		return rc;
 	if (pager->config.mode == PAGER_UFFD)
@@ -310,6 +324,68 @@ int pager_arm(struct pager *pager, const struct pager_memory *memory, size_t nr)
 	if (failure.source)
 		failure_set_read(&pager->failure, &failure);
 	return rc;
+}
+
+/* Giving back. */
+
+/* Whole pages that nobody will publish anything old in. */
+static int give_back(struct pager *pager, gpa_t gpa, uint64_t len, bool armed)
+{
+	char *hva = pager_memory_at(pager->memory, pager->nr_memory, gpa);
+	int rc;
+
+	if (pager->config.mode == PAGER_MAP)
+		return prepare_discard(&pager->loader, hva, gpa, len);
+	rc = madvise(hva, len, MADV_DONTNEED) ? -errno : 0;
+	/* Who sleeps there wakes and finds zeros, and the next touch costs no
+	 * fault of ours. If there would be too many mappings, the memory stays
+	 * armed, and the handler brings zeros. */
+	if (!rc && armed)
+		uffd_unregister(pager->uffd, hva, len);
+	return rc;
+}
+
+static void tell_discard(const struct pager *pager, gpa_t gpa, uint64_t pages,
+			 uint64_t start_ns)
+{
+	struct pager_event event = {
+		.kind = PAGER_EVENT_DISCARD,
+		.start_ns = start_ns,
+		.taken_ns = clock_ns() - start_ns,
+		.gpa = gpa,
+		.pages = pages,
+	};
+
+	pager->config.on_event(pager->config.ctx, &event);
+}
+
+int pager_discard(struct pager *pager, gpa_t gpa, uint64_t len)
+{
+	uint64_t start_ns = pager->config.on_event ? clock_ns() : 0, pages;
+	gpa_t start = page_up(gpa);
+	bool drained = service_drained(&pager->service);
+	int rc;
+
+	if (!len)
+		return 0;
+	if (!fits(pager, gpa, len))
+		return -EINVAL;
+	if (page_down(gpa + len) <= start)
+		return 0;
+	len = page_down(gpa + len) - start;
+	pages = len >> PAGE_SHIFT;
+	rc = service_discard(&pager->service, start, len);
+	if (rc >= 0)
+		rc = give_back(pager, start, len,
+			       rc && pager->config.mode == PAGER_UFFD);
+	if (!drained && service_drained(&pager->service) && pager->quit >= 0)
+		nudge(pager); /* nothing is left for the handler to do */
+	if (rc)
+		return rc;
+	atomic_fetch_add(&pager->discarded, pages);
+	if (pager->config.on_event)
+		tell_discard(pager, start, pages, start_ns);
+	return 0;
 }
 
 /* Mapped files. */
@@ -365,13 +441,15 @@ void pager_stats(const struct pager *pager, struct pager_stats *stats)
 		.faults = pager->service.faults,
 		.bytes_read = pager->service.bytes_read,
 		.pages = pager->loader.pages,
-		.pages_present = pager->service.present,
+		.pages_present = service_present(&pager->service),
+		.pages_discarded = pager->discarded,
 	};
 	for (int i = 0; i < 4; i++)
 		stats->windows[i] = pager->service.window_count[i];
 	if (pager->config.mode != PAGER_UFFD)
 		stats->pages_present = prepare_resident(
-			&pager->loader, pager->memory, pager->nr_memory);
+			&pager->loader, pager->memory, pager->nr_memory,
+			&pager->service.pages);
 }
 
 unsigned pager_recent(const struct pager *pager, struct pager_event *events,

@@ -10,10 +10,10 @@
  * Order of calls:
  *
  *	pager_create, pager_add ..., pager_arm, [threads touch the memory;
- *	pager_load, pager_stats], pager_stop, pager_destroy
+ *	pager_load, pager_discard, pager_stats], pager_stop, pager_destroy
  *
- * What never happens: a page is read twice; a thread sees a page half written;
- * a thread goes on after a page could not be read. In that case the thread that
+ * What never happens: a page is read twice; a thread sees a page half written,
+ * or old bytes in one that was discarded; a thread goes on after a page could not be read. In that case the thread that
  * touched the page stays blocked, on_fail is called, and it is the caller's
  * duty to end that thread before pager_destroy: closing a userfaultfd lets
  * blocked threads continue on zero pages.
@@ -56,6 +56,8 @@ struct pager_config {
 	/* NULL, or called per event, after publishing, from the thread that
 	 * did it (the handler, or a pager_load caller: several at once). */
 	void (*on_event)(void *ctx, const struct pager_event *event);
+	/* NULL, or called by the handler's thread before anything else. */
+	void (*on_start)(void *ctx);
 	void *ctx;
 };
 
@@ -93,6 +95,22 @@ int pager_arm(struct pager *pager, const struct pager_memory *memory,
  */
 int pager_load(struct pager *pager, gpa_t gpa, uint64_t len);
 
+/*
+ * Gives memory back to the host: the whole pages inside [gpa, gpa + len), which
+ * from now on are zeros until written to, never their source's bytes and never
+ * what they held. Absent ones become zeros without being read. Waits for those
+ * that are being read. Threads may touch the memory all the while: until this
+ * returns they see what was there, or zeros. Discarded pages are ordinary memory,
+ * which needs no handler any more, and none of pager_load's business.
+ * Any thread but the handler; several at once. 0; -EINVAL, not inside one range
+ * of memory, nothing done; -EIO a page of it could not be brought (see
+ * pager_failure); or -errno of madvise(2) or mmap(2), which is no failure of the
+ * pager: each of the pages is zeros or what it was. PAGER_MAP takes a mapping for
+ * each run of pages that was mapped from a file, so max_map_count may end it
+ * with -ENOMEM.
+ */
+int pager_discard(struct pager *pager, gpa_t gpa, uint64_t len);
+
 /* The reason for on_fail or -EIO, as one line naming source, offset, address
  * and cause; NULL while nothing failed. Valid until pager_destroy. */
 const char *pager_failure(const struct pager *pager);
@@ -115,11 +133,12 @@ bool pager_check_sources(struct pager *pager);
 int pager_watch_fd(const struct pager *pager);
 
 struct pager_stats {
-	uint64_t faults;     /* served, by the handler or pager_load */
-	uint64_t windows[4]; /* of them, brought 1, 2-4, 5-16, 17-64 pages */
-	uint64_t bytes_read; /* from sources */
-	uint64_t pages;	     /* with content (all armed ones: lazy_ram) */
-	uint64_t pages_present;
+	uint64_t faults;	/* served, by the handler or pager_load */
+	uint64_t windows[4];	/* of them, brought 1, 2-4, 5-16, 17-64 pages */
+	uint64_t bytes_read;	/* from sources */
+	uint64_t pages;		/* with content (all armed ones: lazy_ram) */
+	uint64_t pages_present; /* of them; not those discarded since */
+	uint64_t pages_discarded; /* of all memory, counted each time */
 };
 
 /* Any thread, any time after pager_arm. A page may be seen by those who touch it

@@ -23,7 +23,7 @@ struct recent {
 		_Atomic uint64_t start_ns;
 		_Atomic gpa_t gpa;
 		_Atomic pid_t tid;
-		_Atomic unsigned pages;
+		_Atomic uint64_t pages;
 	} slots[RECENT_MAX];
 };
 

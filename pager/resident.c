@@ -70,11 +70,25 @@ static int scan_pages(struct scan *scan, int fd, uint64_t first, uint64_t pages,
 	return rc ? rc : end_run(scan);
 }
 
+/* resident_open's; -1: resident_runs opens its own. */
+static int kept = -1;
+
+static int open_pagemap(void)
+{
+	return open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+}
+
+void resident_open(void)
+{
+	if (kept < 0)
+		kept = open_pagemap();
+}
+
 int resident_runs(const void *hva, uint64_t len, resident_fn fn, void *ctx)
 {
 	struct scan scan = {.fn = fn, .ctx = ctx};
 	uint64_t *entries = malloc(BLOCK * sizeof(*entries));
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	int fd = kept >= 0 ? kept : open_pagemap();
 	int rc;
 
 	if (fd < 0)
@@ -84,7 +98,7 @@ int resident_runs(const void *hva, uint64_t len, resident_fn fn, void *ctx)
 	else
 		rc = scan_pages(&scan, fd, (uintptr_t)hva >> PAGE_SHIFT,
 				len >> PAGE_SHIFT, entries);
-	if (fd >= 0)
+	if (fd >= 0 && fd != kept)
 		close(fd);
 	free(entries);
 	return rc;

@@ -13,6 +13,12 @@
 typedef int (*resident_fn)(void *ctx, uint64_t offset, uint64_t len);
 
 /*
+ * Opens what resident_runs reads, and keeps it open: for a process that cannot
+ * open files later. Before there are threads; not needed otherwise.
+ */
+void resident_open(void);
+
+/*
  * Calls fn for each run of pages that are there, in order, the longest there
  * are. hva and len: whole pages. 8 GiB take some 10 ms, whatever is there. 0,
  * -errno of opening or reading pagemap, -ENOMEM, or what fn returned.

@@ -99,6 +99,13 @@ static int compose(const struct visit *v, gpa_t gpa, unsigned nr,
 	return rc;
 }
 
+static void cannot_publish(const struct service *service, gpa_t gpa, int rc)
+{
+	failure_set(service->failure,
+		    "userfaultfd: cannot publish guest address 0x%llx: %s",
+		    (unsigned long long)gpa, strerror(-rc));
+}
+
 /* Reads and publishes nr pages that the caller has claimed. 0 or -EIO. */
 static int publish(struct visit *v, gpa_t gpa, unsigned nr, bool zero)
 {
@@ -115,10 +122,7 @@ static int publish(struct visit *v, gpa_t gpa, unsigned nr, bool zero)
 		rc = zero ? uffd_zero(v->service->uffd, hva, len)
 			  : uffd_copy(v->service->uffd, hva, v->buffer, len);
 		if (rc)
-			failure_set(v->service->failure,
-				    "userfaultfd: cannot publish guest address "
-				    "0x%llx: %s",
-				    (unsigned long long)gpa, strerror(-rc));
+			cannot_publish(v->service, gpa, rc);
 	}
 	for (unsigned i = 0; i < nr; i++) {
 		uint64_t page = index_of(v, gpa) + i;
@@ -132,7 +136,7 @@ static int publish(struct visit *v, gpa_t gpa, unsigned nr, bool zero)
 		return -EIO;
 	v->pages += nr;
 	atomic_fetch_add(&v->service->bytes_read, bytes);
-	atomic_fetch_add(&v->service->present, nr);
+	atomic_fetch_add(&v->service->settled, nr);
 	return 0;
 }
 
@@ -275,6 +279,28 @@ static void account(const struct visit *v, gpa_t gpa, pid_t tid,
 	v->service->on_event(v->service->ctx, &event);
 }
 
+/* A page that nobody has to bring. Whoever is loading it wakes the sleeper; that
+ * of a failed one stays asleep. */
+static void fault_on_settled(const struct visit *v, gpa_t gpa)
+{
+	const struct service *service = v->service;
+	void *hva = to_hva(service, gpa);
+	int rc = 0;
+
+	switch (page_state(&service->pages, index_of(v, gpa))) {
+	case PAGE_PRESENT: /* an old event: published since it was queued */
+		rc = uffd_wake(service->uffd, hva, PAGE_SIZE);
+		break;
+	case PAGE_DISCARDED: /* still armed, or else woken by whoever disarms */
+		rc = uffd_zero(service->uffd, hva, PAGE_SIZE);
+		break;
+	default:
+		break;
+	}
+	if (rc && rc != -ENOENT)
+		cannot_publish(service, gpa, rc);
+}
+
 void service_fault(struct service *service, const struct uffd_fault *fault)
 {
 	struct visit v = {.service = service, .buffer = service->buffer};
@@ -293,12 +319,7 @@ void service_fault(struct service *service, const struct uffd_fault *fault)
 	}
 	rc = bring(&v, gpa, 1);
 	if (!rc) {
-		/* An old event: published since it was queued. Whoever is
-		 * loading the page now wakes it; a failed one stays asleep. */
-		if (page_state(&service->pages, index_of(&v, gpa)) ==
-		    PAGE_PRESENT)
-			uffd_wake(service->uffd, to_hva(service, gpa),
-				  PAGE_SIZE);
+		fault_on_settled(&v, gpa);
 		return;
 	}
 	if (rc < 0)
@@ -326,12 +347,22 @@ static int load_some(struct visit *v, gpa_t gpa, uint64_t max)
 		return rc;
 	switch (page_wait(&v->service->pages, index_of(v, gpa))) {
 	case PAGE_PRESENT:
+	case PAGE_DISCARDED:
 		return 1;
 	case PAGE_ABSENT:
 		return 0;
 	default:
 		return -EIO;
 	}
+}
+
+/* Is there nothing to bring? */
+static bool settled(const struct visit *v, gpa_t gpa)
+{
+	enum page_state state =
+		page_state(&v->service->pages, index_of(v, gpa));
+
+	return state == PAGE_PRESENT || state == PAGE_DISCARDED;
 }
 
 int service_load(struct service *service, gpa_t gpa, uint64_t len)
@@ -345,8 +376,7 @@ int service_load(struct service *service, gpa_t gpa, uint64_t len)
 	for (gpa = page_down(gpa); left; gpa += (uint64_t)rc * PAGE_SIZE) {
 		v.region = loader_find(service->loader, gpa);
 		rc = 1;
-		if (v.region && page_state(&service->pages,
-					   index_of(&v, gpa)) != PAGE_PRESENT) {
+		if (v.region && !settled(&v, gpa)) {
 			if (!v.buffer)
 				v.buffer = malloc(WINDOW_MAX * PAGE_SIZE);
 			rc = v.buffer ? load_some(&v, gpa, left) : -ENOMEM;
@@ -359,9 +389,57 @@ int service_load(struct service *service, gpa_t gpa, uint64_t len)
 	return rc < 0 ? rc : 0;
 }
 
+static int discard_page(struct service *service, uint64_t page)
+{
+	switch (page_discard(&service->pages, page)) {
+	case PAGE_ABSENT:
+		atomic_fetch_add(&service->discarded, 1);
+		atomic_fetch_add(&service->settled, 1);
+		return 0;
+	case PAGE_PRESENT:
+		atomic_fetch_add(&service->discarded, 1);
+		return 0;
+	case PAGE_DISCARDED:
+		return 0;
+	default:
+		return -EIO;
+	}
+}
+
+int service_discard(struct service *service, gpa_t gpa, uint64_t len)
+{
+	const struct loader *loader = service->loader;
+	int any = 0;
+
+	for (size_t i = 0; i < loader->nr_regions; i++) {
+		const struct region *r = &loader->regions[i];
+		gpa_t end = r->gpa + r->pages * PAGE_SIZE;
+		gpa_t at = r->gpa > gpa ? r->gpa : gpa;
+
+		end = end < gpa + len ? end : gpa + len;
+		for (; at < end; at += PAGE_SIZE) {
+			uint64_t nr = (at - r->gpa) >> PAGE_SHIFT;
+
+			if (discard_page(service, r->first + nr))
+				return -EIO;
+			any = 1;
+		}
+	}
+	return any;
+}
+
+uint64_t service_present(const struct service *service)
+{
+	uint64_t discarded = atomic_load(&service->discarded);
+	uint64_t settled = atomic_load(&service->settled);
+
+	/* A page may be discarded a moment before its coming is counted. */
+	return settled > discarded ? settled - discarded : 0;
+}
+
 bool service_drained(const struct service *service)
 {
-	return atomic_load(&service->present) == service->loader->pages;
+	return atomic_load(&service->settled) == service->loader->pages;
 }
 
 int service_init(struct service *service, unsigned window_pages)

@@ -35,8 +35,10 @@ struct service {
 	struct windows windows;
 	void *buffer; /* WINDOW_MAX pages */
 
-	/* Any thread: */
-	_Atomic uint64_t present, faults, bytes_read, window_count[4];
+	/* Any thread. Pages that no source is needed for any more (present or
+	 * discarded), and of them the discarded ones: they only grow. */
+	_Atomic uint64_t settled, discarded;
+	_Atomic uint64_t faults, bytes_read, window_count[4];
 	struct recent recent;
 };
 
@@ -51,9 +53,20 @@ void service_fault(struct service *service, const struct uffd_fault *fault);
 /* pager_load. Any thread but the handler. */
 int service_load(struct service *service, gpa_t gpa, uint64_t len);
 
+/*
+ * Makes the pages of [gpa, gpa + len), which is whole pages, discarded, as far
+ * as they are the loader's. From here on nothing old is published there: the
+ * caller may give the memory back, and then disarm it. Any thread but the
+ * handler. 1; 0: none was the loader's; -EIO: one of them has failed.
+ */
+int service_discard(struct service *service, gpa_t gpa, uint64_t len);
+
+/* How many pages are present. Exact when nobody brings or discards any. */
+uint64_t service_present(const struct service *service);
+
 /* Fills in source and offset of an event's page. */
 void service_name_source(const struct service *service,
 			 struct pager_event *event);
 
-/* Are all pages of the loader present? */
+/* Are all pages of the loader present or discarded? */
 bool service_drained(const struct service *service);

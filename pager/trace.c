@@ -103,9 +103,12 @@ void trace_event(struct trace *trace, const struct pager_event *event)
 	fprintf(trace->file, "%.1f ",
 		(double)(event->start_ns - trace->start_ns) / 1e3);
 	put_name(trace, who(trace, event->tid));
-	fprintf(trace->file, " 0x%llx %u ", (unsigned long long)event->gpa,
-		event->pages);
-	put_name(trace, event->source ? event->source : "-");
+	fprintf(trace->file, " 0x%llx %llu ", (unsigned long long)event->gpa,
+		(unsigned long long)event->pages);
+	if (event->kind == PAGER_EVENT_DISCARD)
+		put_name(trace, "(discarded)");
+	else
+		put_name(trace, event->source ? event->source : "-");
 	fprintf(trace->file, " 0x%llx %.1f\n",
 		(unsigned long long)event->offset,
 		(double)event->taken_ns / 1e3);

@@ -84,18 +84,23 @@ int uffd_register(int fd, void *hva, uint64_t len)
 	return ioctl(fd, UFFDIO_REGISTER, &reg) ? -errno : 0;
 }
 
-int uffd_unregister(int fd, void *hva, uint64_t len)
-{
-	struct uffdio_range r = range(hva, len);
-
-	return ioctl(fd, UFFDIO_UNREGISTER, &r) ? -errno : 0;
-}
-
 int uffd_wake(int fd, void *hva, uint64_t len)
 {
 	struct uffdio_range r = range(hva, len);
 
 	return ioctl(fd, UFFDIO_WAKE, &r) ? -errno : 0;
+}
+
+int uffd_unregister(int fd, void *hva, uint64_t len)
+{
+	struct uffdio_range r = range(hva, len);
+
+	if (ioctl(fd, UFFDIO_UNREGISTER, &r))
+		return -errno;
+	/* The kernel wakes first and disarms then. Where a fault takes no lock
+	 * of the whole address space (Linux 6.4), one that falls asleep between
+	 * the two is not woken. */
+	return uffd_wake(fd, hva, len);
 }
 
 /* One ioctl: COPY, or ZEROPAGE where src is NULL. *done: bytes it published. */

@@ -26,7 +26,7 @@ int uffd_open(void);
 
 /* Missing pages of [hva, hva + len) will fault to fd. 0 or -errno. */
 int uffd_register(int fd, void *hva, uint64_t len);
-/* The opposite; sleepers wake and find zero pages where nothing came. */
+/* The opposite; all sleepers wake and find zero pages where nothing came. */
 int uffd_unregister(int fd, void *hva, uint64_t len);
 
 /*

@@ -75,7 +75,7 @@ say "instructions, counted in an emulated machine; this takes minutes"
 # No environment: its size is part of every process.
 env -i PATH="$PATH" ${TMPDIR:+TMPDIR="$TMPDIR"} ${QEMU:+QEMU="$QEMU"} \
 	scripts/with-kvm --icount --timeout 1800 \
-	scripts/bench-icount.sh "$build" inside >"$bench/icount.csv"
+	scripts/bench-icount.sh "$build" inside </dev/null >"$bench/icount.csv"
 
 # The median of the rounds; microseconds become instructions.
 figures() {

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# kernels.sh DIR: puts third-party kernels into DIR for the end-to-end tests, and
-# VERSIONS with a line "file package version" for each. They come out of Debian
-# packages (scripts/package.sh). docs/kernels.md says what they are. Does nothing
+# kernels.sh DIR: puts third-party kernels, and two of Linux's modules, into DIR
+# for the end-to-end tests, and VERSIONS with a line "file package version" for
+# each. They come out of Debian packages (scripts/package.sh). docs/kernels.md says what they are. Does nothing
 # for files that are there.
 #
 # DIR/modules is a file tree with the modules of linux.elf that a machine of
@@ -22,7 +22,9 @@ memtest.bin memtest86+ boot/memtest86+x64.bin
 vmlinuz linux-image-cloud-amd64 boot/vmlinuz-*
 linux.elf linux-image-cloud-amd64 boot/vmlinuz-*
 modules linux-image-cloud-amd64 lib/modules/*
-busybox busybox-static bin/busybox'
+busybox busybox-static bin/busybox
+pvpanic.ko linux-image-cloud-amd64 lib/modules/*/kernel/drivers/misc/pvpanic/pvpanic.ko
+pvpanic-mmio.ko linux-image-cloud-amd64 lib/modules/*/kernel/drivers/misc/pvpanic/pvpanic-mmio.ko'
 modules='virtio_mmio virtio_blk virtio_net virtio_console virtio_balloon
 	virtio-rng'
 

@@ -6,10 +6,10 @@
 #	vmlinux		the kernel, uncompressed: QEMU enters it by PVH, and
 #			nothing unpacks itself on an emulated processor
 #	base.cpio	initramfs without /init: busybox, and the modules named
-#			below with those they need, numbered in loading order
+#			below with those they need, for modprobe
 #	busybox		the same busybox
 #	VERSION		package and version of both; comes last
-#	KEY		of which edition of this script
+#	KEY		what is in base.cpio
 #
 # Does nothing when DIR is complete. Everything comes out of Debian packages
 # (scripts/package.sh); nothing is installed.
@@ -17,7 +17,10 @@ set -eu
 LC_ALL=C
 export LC_ALL
 
+# Those that nested-init loads, and those that the kernel asks for when somebody
+# opens a device or adds a network interface.
 modules='virtio_pci virtio_console 9pnet_virtio 9p overlay kvm-amd'
+modules="$modules tun dummy veth loop"
 
 die() {
 	echo "nested-kernel: $*" >&2
@@ -34,7 +37,8 @@ case $1 in
 esac
 scripts=$(dirname "$0")
 
-key=$(cksum <"$0")
+# Of what makes base.cpio another: raise the number when the rest of it changes.
+key="1 $modules"
 is_complete() {
 	[ -s "$dir/VERSION" ] && [ "$(cat "$dir/KEY")" = "$key" ]
 }
@@ -70,26 +74,21 @@ unpack() { # package folder
 	}
 }
 
-# add MODULE: after those it depends on. A module spells _ in its dependencies
-# what may be - in its file's name.
-added=
+# add MODULE: with those it depends on. A module spells _ in its dependencies what
+# may be - in its file's name.
 add() {
-	case " $added " in
-	*" $1 "*) return ;;
-	esac
-	added="$added $1"
-	for dependency in $(needs "$1"); do
+	file=$(file_of "$1")
+	[ -f "$file" ] || die "$package has no module $1"
+	cp "$file" "$folder"
+	for dependency in $(needs "$file"); do
 		add "$dependency"
 	done
-	count=$((count + 1))
-	cp "$(file_of "$1")" "$tmp/root/modules/$(printf %02d $count)-$1.ko"
 }
 file_of() {
 	find "$tmp/linux/lib/modules" -name "$(echo "$1" | tr _ '?').ko"
 }
 needs() {
-	[ -f "$(file_of "$1")" ] || die "$package has no module $1"
-	tr '\0' '\n' <"$(file_of "$1")" | sed -n 's/^depends=//p' | tr , ' '
+	tr '\0' '\n' <"$1" | sed -n 's/^depends=//p' | tr , ' '
 }
 
 package=$(kernel_package)
@@ -106,12 +105,15 @@ busybox=$tmp/busybox/bin/busybox
 "$scripts/vmlinux" "$tmp/linux/boot/vmlinuz-${package#linux-image-}" \
 	"$tmp/vmlinux" || die 'no kernel'
 
-mkdir -p "$tmp/root/bin" "$tmp/root/modules"
+folder=$tmp/root/lib/modules/${package#linux-image-}
+mkdir -p "$tmp/root/bin" "$tmp/root/sbin" "$folder"
 cp "$busybox" "$tmp/root/bin"
-count=0
+ln -s /bin/busybox "$tmp/root/sbin/modprobe"
 for module in $modules; do
 	add "$module"
 done
+"$busybox" depmod -b "$tmp/root" "${package#linux-image-}" ||
+	die 'cannot index the modules'
 (cd "$tmp/root" && find . | sort | "$busybox" cpio -o -H newc) \
 	>"$tmp/base.cpio" 2>/dev/null || die 'cannot write base.cpio'
 

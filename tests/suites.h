@@ -13,6 +13,7 @@ Suite *loader_suite(void);
 Suite *page_suite(void);
 Suite *window_suite(void);
 Suite *pager_suite(void);
+Suite *discard_suite(void);
 Suite *trace_suite(void);
 Suite *pt_suite(void);
 TCase *pt_scan_case(void); /* of pt_suite */
@@ -54,11 +55,9 @@ Suite *disk_suite(void);
 Suite *linux_suite(void);
 Suite *bzimage_suite(void);
 Suite *bus_error_suite(void);
-Suite *virtqueue_suite(void);
-Suite *virtio_device_suite(void);
-Suite *virtio_mmio_suite(void);
-Suite *virtio_rng_suite(void);
+Suite *sandbox_suite(void);
 
 /* With KVM, in the test process (tests/kvm/kvm.h). */
 Suite *vm_suite(void);
 Suite *race_suite(void);
+Suite *taken_suite(void);

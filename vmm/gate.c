@@ -30,14 +30,30 @@ void gate_add(struct gate *gate, struct gate_pass *pass)
 	pthread_mutex_unlock(&gate->lock);
 }
 
+/* lock held */
+static bool wait_for_others(struct gate *gate)
+{
+	while (gate->alone && !gate->shut)
+		pthread_cond_wait(&gate->changed, &gate->lock);
+	return !gate->shut;
+}
+
+bool gate_wait(struct gate *gate)
+{
+	bool open;
+
+	pthread_mutex_lock(&gate->lock);
+	open = wait_for_others(gate);
+	pthread_mutex_unlock(&gate->lock);
+	return open;
+}
+
 bool gate_enter(struct gate *gate, struct gate_pass *pass)
 {
 	bool enter;
 
 	pthread_mutex_lock(&gate->lock);
-	while (gate->alone && !gate->shut)
-		pthread_cond_wait(&gate->changed, &gate->lock);
-	enter = !gate->shut;
+	enter = wait_for_others(gate);
 	if (enter) {
 		pass->inside = true;
 		gate->inside++;
@@ -78,9 +94,7 @@ bool gate_begin_alone(struct gate *gate)
 	bool alone;
 
 	pthread_mutex_lock(&gate->lock);
-	while (gate->alone && !gate->shut)
-		pthread_cond_wait(&gate->changed, &gate->lock);
-	alone = !gate->shut;
+	alone = wait_for_others(gate);
 	if (alone) {
 		gate->alone = true;
 		kick_all(gate);

@@ -39,6 +39,8 @@ void gate_add(struct gate *gate, struct gate_pass *pass);
 
 /* Waits while somebody is alone. False: the gate is shut, do not enter. */
 bool gate_enter(struct gate *gate, struct gate_pass *pass);
+/* The same without entering: nobody is alone any more. False: shut. */
+bool gate_wait(struct gate *gate);
 void gate_leave(struct gate *gate, struct gate_pass *pass);
 
 /* Whoever passed with it and is inside comes out soon; it may go in again. */

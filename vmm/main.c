@@ -21,6 +21,7 @@
 
 #include "pager/image.h"
 #include "pager/pager.h"
+#include "pager/resident.h"
 #include "pager/trace.h"
 #include "vmm/boot/boot.h"
 #include "vmm/bus_error.h"
@@ -32,6 +33,7 @@
 #include "vmm/options.h"
 #include "vmm/crash/postmortem.h"
 #include "vmm/report.h"
+#include "vmm/sandbox/sandbox.h"
 #include "vmm/status.h"
 #include "vmm/stop.h"
 #include "vmm/timeline.h"
@@ -172,6 +174,13 @@ static void on_pager_event(void *ctx, const struct pager_event *event)
 	trace_event(s->trace, event);
 }
 
+static void on_pager_start(void *ctx)
+{
+	struct session *s = ctx;
+
+	sandbox_enter_thread(&s->stop);
+}
+
 static bool same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
@@ -282,6 +291,7 @@ static int make_pager(struct session *s)
 		.lazy_ram = o->lazy_ram,
 		.on_fail = on_pager_fail,
 		.on_event = o->trace ? on_pager_event : NULL,
+		.on_start = on_pager_start,
 		.ctx = s,
 	};
 	int rc = pager_create(&s->pager, &config);
@@ -578,8 +588,10 @@ static int run(struct session *s)
 	wait_for_lost_pages(s);
 	if (vm_start(s->vm, &err))
 		stop_request(&s->stop, STATUS_HOST, "%s", err.text);
-	else
+	else if (sandbox_enter(&s->stop, s->options.verbose ? say : NULL)) {
+		vm_go(s->vm);
 		events_run(&s->events, input, s);
+	}
 	status = s->stop.status;
 	/* Only an end that the guest chose waits for a slow stdout. */
 	if (status > STATUS_GUEST_MAX)
@@ -604,11 +616,27 @@ static int run(struct session *s)
 	return status;
 }
 
+/* What is opened late otherwise is opened now. */
+static int prepare_sandbox(const struct options *o)
+{
+	struct sandbox_error err;
+
+	if (o->no_sandbox)
+		return 0;
+	if (sandbox_init(o->dump, &err))
+		return fail(STATUS_HOST, err.text);
+	if (o->dump || o->pager != PAGER_UFFD)
+		resident_open();
+	return 0;
+}
+
 static int prepare(struct session *s)
 {
 	int status = load_image(s);
 	int rc;
 
+	if (!status)
+		status = prepare_sandbox(&s->options);
 	if (status)
 		return status;
 	status = make_pager(s);

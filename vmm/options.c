@@ -18,7 +18,8 @@
 #include "pager/window.h"
 #include "vmm/version.h"
 
-#define CPUS_MAX       254 /* xAPIC ids; 255 is the broadcast */
+#define CPUS_MAX       254		   /* xAPIC ids; 255 is the broadcast */
+#define BALLOON_MAX    (UINT64_C(8) << 40) /* it counts pages in 32 bits */
 #define MEMORY_DEFAULT (UINT64_C(128) << 20)
 
 enum {
@@ -30,6 +31,7 @@ enum {
 	OPT_MBI_ADDR,
 	OPT_LAZY_RAM,
 	OPT_HYPERCALLS,
+	OPT_BALLOON,
 	OPT_CONSOLE,
 	OPT_RNG,
 	OPT_STATS,
@@ -37,6 +39,7 @@ enum {
 	OPT_BOOT_TIMER,
 	OPT_DUMP,
 	OPT_TIMEOUT,
+	OPT_NO_SANDBOX,
 	OPT_VERSION,
 };
 
@@ -55,6 +58,7 @@ static const struct option long_options[] = {
 	{"mbi-addr", required_argument, NULL, OPT_MBI_ADDR},
 	{"lazy-ram", no_argument, NULL, OPT_LAZY_RAM},
 	{"hypercalls", required_argument, NULL, OPT_HYPERCALLS},
+	{"balloon", optional_argument, NULL, OPT_BALLOON},
 	{"console", required_argument, NULL, OPT_CONSOLE},
 	{"rng", no_argument, NULL, OPT_RNG},
 	{"stats", optional_argument, NULL, OPT_STATS},
@@ -62,6 +66,7 @@ static const struct option long_options[] = {
 	{"boot-timer", no_argument, NULL, OPT_BOOT_TIMER},
 	{"dump", required_argument, NULL, OPT_DUMP},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
+	{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -89,11 +94,12 @@ static const char help[] =
 	"      --mbi-addr ADDR  place of the boot information\n"
 	"      --lazy-ram       RAM without content through the pager, too\n"
 	"      --hypercalls ABI  kvm, xen (kvm)\n"
-	"      --console=virtio, --rng  virtio devices: console, entropy\n"
+	"      --console=virtio, --rng, --balloon[=SIZE]  virtio devices\n"
 	"      --stats[=json], --boot-timer  what happened, on stderr\n"
 	"      --trace FILE     a line per fault\n"
 	"      --dump FILE      at the end, memory and registers, for gdb\n"
 	"      --timeout SEC    stop with status 124 after SEC seconds\n"
+	"      --no-sandbox     keep every system call and privilege\n"
 	"  -q, --quiet, -v, --verbose, --version, -h, --help\n"
 	"\n"
 	"On a terminal Ctrl-A x quits. Exit status: the guest's (0-119), or "
@@ -217,7 +223,7 @@ static enum options_result take_device(struct options *o, enum virtio_kind kind,
 	if (!d)
 		return usage("out of memory");
 	o->devices = d;
-	d[o->nr_devices++] = (struct virtio_request){kind, arg};
+	d[o->nr_devices++] = (struct virtio_request){.kind = kind, .arg = arg};
 	return OPTIONS_RUN;
 }
 
@@ -282,6 +288,21 @@ static enum options_result take_mbi_addr(struct options *o, const char *arg)
 	o->mbi_addr_given = true;
 	o->mbi_addr = n;
 	return OPTIONS_RUN;
+}
+
+static enum options_result take_balloon(struct options *o, const char *arg)
+{
+	uint64_t bytes = 0;
+	enum options_result result;
+
+	if (arg && (options_size(arg, &bytes) || bytes > BALLOON_MAX))
+		return usage("--balloon=%s: not a size up to 8T, in steps of "
+			     "4K",
+			     arg);
+	result = take_device(o, VIRTIO_BALLOON, "--balloon", NULL);
+	if (result == OPTIONS_RUN)
+		o->devices[o->nr_devices - 1].bytes = bytes;
+	return result;
 }
 
 static enum options_result take_console(struct options *o, const char *arg)
@@ -397,6 +418,8 @@ static enum options_result take(struct options *o, int option, char *arg)
 		return OPTIONS_RUN;
 	case OPT_HYPERCALLS:
 		return take_hypercalls(o, arg);
+	case OPT_BALLOON:
+		return take_balloon(o, arg);
 	case OPT_CONSOLE:
 		return take_console(o, arg);
 	case OPT_RNG:
@@ -412,6 +435,9 @@ static enum options_result take(struct options *o, int option, char *arg)
 		return take_file(&o->dump, "--dump", arg);
 	case OPT_TIMEOUT:
 		return take_timeout(o, arg);
+	case OPT_NO_SANDBOX:
+		o->no_sandbox = true;
+		return OPTIONS_RUN;
 	case 'q':
 		o->quiet = true;
 		return OPTIONS_RUN;
@@ -428,10 +454,22 @@ static enum options_result take(struct options *o, int option, char *arg)
 	}
 }
 
+static uint64_t balloon_bytes(const struct options *o)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < o->nr_devices; i++)
+		bytes += o->devices[i].bytes;
+	return bytes;
+}
+
 static enum options_result check(const struct options *o)
 {
 	if (!o->image)
 		return usage("no IMAGE given");
+	if (balloon_bytes(o) >= o->memory)
+		return usage("--balloon: as large as --mem; nothing would be "
+			     "left to the guest");
 	if (o->lazy_ram && o->pager != PAGER_UFFD)
 		return usage("--lazy-ram goes with --pager=uffd alone");
 	if (o->trace && o->pager != PAGER_UFFD)

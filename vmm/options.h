@@ -49,6 +49,7 @@ struct options {
 	const char *dump;  /* file, or NULL */
 	bool boot_timer;
 	uint64_t timeout_ns; /* 0: none */
+	bool no_sandbox;
 	bool quiet, verbose;
 };
 

@@ -94,9 +94,13 @@ void report_text(FILE *out, const struct report *r)
 	fprintf(out, "boot %s, pager %s, machine %s\n",
 		boot_protocol_name(r->protocol), pager_names[r->options->pager],
 		machine_name(r->options->machine));
-	fprintf(out, "pages     %llu present of %llu\n",
+	fprintf(out, "pages     %llu present of %llu",
 		(unsigned long long)r->pager.pages_present,
 		(unsigned long long)r->pager.pages);
+	if (r->pager.pages_discarded)
+		fprintf(out, ", %llu discarded",
+			(unsigned long long)r->pager.pages_discarded);
+	putc('\n', out);
 	fprintf(out, "bytes     %llu read\n",
 		(unsigned long long)r->pager.bytes_read);
 	fprintf(out, "faults    %llu; by pages brought:",
@@ -138,10 +142,12 @@ void report_json(FILE *out, const struct report *r)
 			fprintf(out, "%.1f", us);
 	}
 	fprintf(out,
-		"},\"pages\":%llu,\"pages_present\":%llu,\"bytes_read\":%llu,"
+		"},\"pages\":%llu,\"pages_present\":%llu,"
+		"\"pages_discarded\":%llu,\"bytes_read\":%llu,"
 		"\"faults\":%llu,\"faults_by_window\":{",
 		(unsigned long long)r->pager.pages,
 		(unsigned long long)r->pager.pages_present,
+		(unsigned long long)r->pager.pages_discarded,
 		(unsigned long long)r->pager.bytes_read,
 		(unsigned long long)r->pager.faults);
 	for (int i = 0; i < 4; i++)

@@ -12,7 +12,7 @@ enum vmm_status {
 	STATUS_KVM = 122,	  /* KVM missing, forbidden or busy */
 	STATUS_UFFD = 123,	  /* userfaultfd missing or forbidden */
 	STATUS_TIMEOUT = 124,	  /* --timeout */
-	STATUS_HOST = 125,	  /* usage or host error */
+	STATUS_HOST = 125,	  /* usage or host error; sandbox.h */
 	STATUS_BAD_IMAGE = 126,
 	STATUS_NO_IMAGE = 127,
 	STATUS_SIGNAL = 128, /* plus the signal's number; Ctrl-A x is SIGINT */

@@ -28,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vmm/sandbox/sandbox.h"
 #include "vmm/status.h"
 #include "vmm/x86.h"
 
@@ -358,6 +359,9 @@ static void *thread(void *arg)
 	pthread_setname_np(pthread_self(), name);
 	if (vcpu->env->trace)
 		trace_name(vcpu->env->trace, gettid(), name);
+	if (!sandbox_enter_thread(vcpu->env->exits.stop) ||
+	    !gate_wait(&vcpu->env->gate))
+		return NULL;
 	timeline_mark(vcpu->env->timeline, PHASE_FIRST);
 	while (turn(vcpu))
 		;

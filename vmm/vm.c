@@ -479,8 +479,12 @@ int vm_create(struct vm **out, const struct vm_config *config,
 		rc = create_vcpus(vm, err);
 	if (!rc)
 		rc = create_rest_timer(vm, err);
-	if (!rc)
+	if (!rc) {
+		/* Nothing is asked of KVM itself any more. */
+		close(vm->kvm);
+		vm->kvm = -1;
 		timeline_mark(config->timeline, PHASE_VM);
+	}
 	if (!rc)
 		rc = arm(vm, err);
 	if (rc) {
@@ -525,6 +529,7 @@ static int start_devices(struct vm *vm)
 		.irq = {vm->chips.kind->set_irq, &vm->chips, 0},
 		.complain = complain,
 		.complain_ctx = vm,
+		.stop = vm->config.stop,
 	};
 
 	return virtio_slots_start(&vm->virtio, &place);
@@ -543,12 +548,18 @@ int vm_start(struct vm *vm, struct vm_error *err)
 		return error(err, rc, "cannot start a device's thread: %s",
 			     strerror(-rc));
 	vcpu_init_signal();
+	gate_begin_alone(&vm->env.gate);
 	for (unsigned i = 0; !rc && i < vm->nr_vcpus; i++)
 		rc = vcpu_start(&vm->vcpus[i]);
 	if (rc)
 		error(err, rc, "cannot start a vCPU's thread: %s",
 		      strerror(-rc));
 	return rc;
+}
+
+void vm_go(struct vm *vm)
+{
+	gate_end_alone(&vm->env.gate);
 }
 
 bool vm_stop(struct vm *vm)

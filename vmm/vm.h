@@ -66,8 +66,11 @@ int vm_check_kvm(struct vm_error *err);
 int vm_create(struct vm **out, const struct vm_config *config,
 	      struct vm_error *err);
 
-/* Starts the vCPUs. 0 or -errno. */
+/* Makes the vCPUs' threads, which wait for vm_go. 0 or -errno. */
 int vm_start(struct vm *vm, struct vm_error *err);
+
+/* The guest runs. */
+void vm_go(struct vm *vm);
 
 /* Input for the serial port: takes what fits, returns how many. */
 size_t vm_input(struct vm *vm, const uint8_t *bytes, size_t len);

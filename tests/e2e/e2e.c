@@ -26,10 +26,13 @@ int main(int argc, char *argv[])
 	srunner_add_suite(runner, crashes_suite());
 	srunner_add_suite(runner, vmlinux_suite());
 	srunner_add_suite(runner, terminal_suite());
+	srunner_add_suite(runner, sandbox_suite());
 	srunner_add_suite(runner, kernels_suite());
 	srunner_add_suite(runner, linux_devices_suite());
 	srunner_add_suite(runner, linux_disks_suite());
+	srunner_add_suite(runner, linux_suite());
 	srunner_add_suite(runner, with_kvm_suite());
+	srunner_add_suite(runner, rootfs_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

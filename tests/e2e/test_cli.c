@@ -139,10 +139,10 @@ START_TEST(help_names_every_option)
 		"--initrd",  "--module",     "--boot",	   "--machine",
 		"--pager",   "--window",     "--mbi-addr", "--lazy-ram",
 		"--stats",   "--hypercalls", "--trace",	   "--boot-timer",
-		"--timeout", "--dump",	     "--quiet",	   "--verbose",
-		"--version", "--help",	     "-m,",	   "-c,",
-		"-a,",	     "-p",	     "-i,",	   "-q,",
-		"-v,",	     "IMAGE",	     "Ctrl-A",
+		"--timeout", "--no-sandbox", "--dump",	   "--quiet",
+		"--verbose", "--version",    "--help",	   "-m,",
+		"-c,",	     "-a,",	     "-p",	   "-i,",
+		"-q,",	     "-v,",	     "IMAGE",	   "Ctrl-A",
 	};
 	struct run *run = VMM("--help");
 

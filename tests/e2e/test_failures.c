@@ -48,6 +48,33 @@ static const char *code_image(const char *name, const void *code, size_t len)
 	return path;
 }
 
+/* Of one processor, of several, of which others never started, on both
+ * machines. */
+START_TEST(halt_with_interrupts_off_ends_the_guest)
+{
+	const char *cpus = _i & 1 ? "3" : "1";
+	const char *machine = _i & 2 ? "minimal" : "pc";
+	struct run *run =
+		VMM(must_built("guest/halt.elf"), "-c", cpus, "--machine",
+		    machine, "--pager", pagers[_i % NR(pagers)]);
+
+	run_is(run, 120);
+	run_out_has(run, "good night");
+	run_err_has(run, "guest halted: every vCPU sleeps");
+}
+END_TEST
+
+/* sti; 1: hlt; jmp 1b: an interrupt could come. */
+START_TEST(halt_with_interrupts_on_is_left_alone)
+{
+	static const uint8_t code[] = {0xfb, 0xf4, 0xeb, 0xfd};
+	struct run *run = VMM(code_image("idle.elf", code, sizeof(code)),
+			      "--machine", "minimal", "-c2", "--timeout", "5");
+
+	run_is(run, 124);
+}
+END_TEST
+
 /* mov $0xd0000000, %eax; jmp *%eax: nothing is there to execute. */
 START_TEST(jump_into_nothing_is_a_crash)
 {
@@ -359,7 +386,8 @@ START_TEST(file_that_is_no_elf_is_called_what_it_is)
 	run_err_has(bad_file("text", "hello\n", 6), "not an ELF file");
 	run_err_has(bad_file("script", "#!/bin/sh\n", 10), "script");
 	run_err_has(bad_file("gz", "\x1f\x8b\x08\0", 4), "gunzip");
-	run_err_has(bad_file("bzImage", bzimage, 1024), "scripts/vmlinux");
+	run_err_has(bad_file("bzImage", bzimage, 1024),
+		    "Linux's boot protocol 0.00");
 	run_err_has(bad_file("short",
 			     "\x7f"
 			     "ELF\2\1\1",
@@ -614,6 +642,9 @@ static void fill_guest(TCase *tcase)
 {
 	tcase_set_timeout(tcase, 120);
 	must_add_folder(tcase);
+	tcase_add_loop_test(tcase, halt_with_interrupts_off_ends_the_guest, 0,
+			    4);
+	tcase_add_test(tcase, halt_with_interrupts_on_is_left_alone);
 	tcase_add_test(tcase, jump_into_nothing_is_a_crash);
 	tcase_add_loop_test(tcase, timeout_ends_a_loop, 0, 6);
 }

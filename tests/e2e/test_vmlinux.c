@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * scripts/vmlinux: an ELF file comes out of a bzImage of any compression as it
- * went in; what is no bzImage, or a damaged one, is told apart.
+ * went in; what is no bzImage, or a damaged one, is told apart. So it is by vmm.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,6 +176,64 @@ START_TEST(what_is_no_bzimage_is_refused)
 }
 END_TEST
 
+/* vmm itself says one line, and what, and starts nothing. */
+static void vmm_refuses(const char *file, int status, const char *words)
+{
+	struct run *run = VMM(file, "--pager", "map");
+
+	run_is(run, status);
+	run_err_has(run, file);
+	run_err_has(run, words);
+	ck_assert_ptr_eq(strchr(run->err.bytes, '\n'),
+			 run->err.bytes + run->err.len - 1);
+}
+
+START_TEST(vmm_refuses_it_too)
+{
+	const char *file = must_file("image");
+	size_t len;
+	uint8_t *image;
+
+	if (!must_have("kernels", have_tool("xz"), "xz is not installed"))
+		return;
+	image = make_image(&formats[1], &len);
+	put(image, wrong[_i].at, wrong[_i].len, wrong[_i].value);
+	must_write_file(file, image, wrong[_i].cut ? wrong[_i].cut : len);
+	free(image);
+	vmm_refuses(file, 126, ": ");
+}
+END_TEST
+
+static void no_tools(void)
+{
+	setenv("PATH", "/nonexistent", 1);
+}
+
+START_TEST(vmm_names_what_is_wrong_inside)
+{
+	const char *file = must_file("image");
+	struct run run = {.before_exec = no_tools};
+	size_t len;
+	uint8_t *image;
+
+	if (!must_have("kernels", have_tool("xz"), "xz is not installed"))
+		return;
+	/* It unpacks, but to no kernel. */
+	image = make_image(&formats[1], &len);
+	must_write_file(file, image, len);
+	vmm_refuses(file, 126, ":vmlinux: EI_");
+	RUN_START(&run, file);
+	run_end(&run);
+	run_is(&run, 125);
+	run_err_has(&run, "xz, which is missing: apt-get install xz-utils");
+	run_free(&run);
+	image[len - 512 - 4]--; /* room for one byte less than comes */
+	must_write_file(file, image, len);
+	vmm_refuses(file, 126, "damaged, says xz");
+	free(image);
+}
+END_TEST
+
 START_TEST(size_that_is_wrong_and_content_that_is_no_elf_are_told)
 {
 	const char *file = must_file("image"), *out = must_file("out");
@@ -219,6 +277,8 @@ static void fill(TCase *tcase)
 	tcase_add_loop_test(tcase, kernel_comes_out_as_it_went_in, 0,
 			    NR(formats));
 	tcase_add_loop_test(tcase, what_is_no_bzimage_is_refused, 0, NR(wrong));
+	tcase_add_loop_test(tcase, vmm_refuses_it_too, 0, NR(wrong));
+	tcase_add_test(tcase, vmm_names_what_is_wrong_inside);
 	tcase_add_test(tcase,
 		       size_that_is_wrong_and_content_that_is_no_elf_are_told);
 	tcase_add_test(tcase, mistakes_of_the_user_are_told);

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "tests/must.h"
@@ -90,7 +92,7 @@ static const struct {
 	{{"-nq", "true"}, 125, "unknown option '-q'"},
 	{{"-int", "x", "true"}, 125, "'x': not seconds"},
 	{{"-nt0", "true"}, 125, "'0': not more than zero"},
-	{{"--timeout"}, 125, "--timeout needs seconds"},
+	{{"--timeout"}, 125, "--timeout needs a value"},
 	{{"--timeout", "true"}, 125, "'true': not seconds"},
 	{{"--timeout=", "true"}, 125, "'': not seconds"},
 	{{"--timeout=1m", "true"}, 125, "'1m': not seconds"},
@@ -98,6 +100,19 @@ static const struct {
 	{{"-t", "-1", "true"}, 125, "'-1': not seconds"},
 	{{"-t", "0", "true"}, 125, "'0': not more than zero"},
 	{{"-t", "0.0", "true"}, 125, "'0.0': not more than zero"},
+	{{"--cpus"}, 125, "--cpus needs a value"},
+	{{"--cpus", "0", "true"}, 125, "--cpus '0': not a number from 1"},
+	{{"--cpus=256", "true"}, 125, "--cpus '256': not a number from 1"},
+	{{"-c2x", "true"}, 125, "--cpus '2x': not a number from 1"},
+	{{"-i", "-c", "2", "true"}, 125, "--cpus 2: --icount has one"},
+	{{"--mem", "1P", "true"}, 125, "--mem '1P': not a size"},
+	{{"--mem=", "true"}, 125, "--mem '': not a size"},
+	{{"-m-1", "true"}, 125, "--mem '-1': not a size"},
+	{{"-m", "1.5G", "true"}, 125, "--mem '1.5G': not a size"},
+	{{"-m", "99999999999999999999", "true"}, 125, "not a size"},
+	{{"-m", "255M", "true"}, 125, "--mem '255M': less than 256M"},
+	{{"-m", "1000000K", "-m1T", "true"}, 125, "--mem '1T': more than"},
+	{{"--nested=1", "true"}, 125, "unknown option '--nested=1'"},
 	{{"no-such-command"}, 127, "no-such-command: not found"},
 	{{"cd", "/"}, 127, "with-kvm: cd: not found"},
 	{{"--nested", "cd", "/"}, 127, "with-kvm: cd: not found"},
@@ -285,6 +300,128 @@ START_TEST(command_runs_as_if_it_were_here)
 }
 END_TEST
 
+/* Also: the processors, the memory, and the order of a common output. */
+START_TEST(file_as_stdin_is_read_as_far_as_the_command_reads)
+{
+	static const char lines[] = "one\ntwo\nthree\nfour\n";
+	struct run run = {.program = "/bin/sh"};
+
+	if (!have_machine())
+		return;
+	must_write_file(must_file("lines"), lines, sizeof(lines) - 1);
+	RUN_START(&run, "-c",
+		  "{ read line;" WITH_KVM " -nc2 -m 700M sh -c '"
+		  "  read line; echo got $line; echo err >&2; echo out;"
+		  "  read line; echo got $line; nproc;"
+		  "  awk \"/MemTotal/ { print int(\\$2 / 100000) }\""
+		  "	/proc/meminfo' 2>&1;"
+		  "read line; echo left $line; } <\"$1\"",
+		  "sh", must_file("lines"));
+	run_end(&run);
+	run_is(&run, 0);
+	run_out_is(&run, "got two\nerr\nout\ngot three\n2\n6\nleft four\n");
+	run_err_is(&run, "");
+	run_free(&run);
+}
+END_TEST
+
+/* Also: what tests with devices need of the kernel. */
+START_TEST(pipe_as_stdin_is_read_to_its_end)
+{
+	static char bytes[300000];
+	struct run run = {.program = "/usr/bin/env", .input = RUN_PIPE};
+
+	if (!have_machine())
+		return;
+	RUN_START(&run, folder("TMPDIR"), WITH_KVM, "--nested", "sh", "-c",
+		  "wc -c; unshare -U true && echo user;"
+		  ": <>/dev/net/tun && echo tun;"
+		  "ls /sys/module | grep -x tun");
+	memset(bytes, 'x', sizeof(bytes));
+	run_write(&run, bytes, sizeof(bytes));
+	run_close_input(&run);
+	run_end(&run);
+	run_is(&run, 0);
+	run_out_is(&run, "300000\nuser\ntun\ntun\n");
+	run_err_is(&run, "");
+	is_empty(must_file("TMPDIR"));
+	run_free(&run);
+}
+END_TEST
+
+/* run->in_fd is the terminal's other side. */
+static void set_size(struct run *run, unsigned short rows,
+		     unsigned short columns)
+{
+	const struct winsize size = {.ws_row = rows, .ws_col = columns};
+
+	ck_assert_int_eq(ioctl(run->in_fd, TIOCSWINSZ, &size), 0);
+}
+
+/* Ctrl-C as a signal: ctrl_c_ends_all_of_it. */
+START_TEST(terminal_is_the_commands_with_all_keys)
+{
+	struct run run = {.program = "/usr/bin/env",
+			  .terminal = RUN_FOREGROUND};
+
+	if (!have_machine())
+		return;
+	RUN_START(
+		&run, folder("TMPDIR"), WITH_KVM, "--nested", "sh", "-c",
+		"tty; stty -echo; echo ready;"
+		"read line; echo got $line;"
+		"until [ \"$(stty size)\" = '33 99' ]; do :; done; echo sized;"
+		"stty raw; echo err >&2; echo raw;"
+		"head -c 3 | od -An -tx1; exit 5");
+	run_expect(&run, "/dev/hvc0\r\n");
+	run_expect(&run, "ready\r\n");
+	run_write(&run, "typed\r", 6);
+	run_expect(&run, "got typed\r\n");
+	set_size(&run, 33, 99);
+	run_expect(&run, "sized\r\n");
+	run_expect(&run, "raw\n");
+	run_write(&run, "\001\003\004", 3);
+	run_expect(&run, " 01 03 04\n");
+	run_end(&run);
+	run_is(&run, 5);
+	run_err_is(&run, "err\n");
+	ck_assert_int_eq(memcmp(&run.before, &run.after, sizeof(run.before)),
+			 0);
+	is_empty(must_file("TMPDIR"));
+	run_free(&run);
+}
+END_TEST
+
+static bool is_raw(struct run *run)
+{
+	struct termios now;
+
+	ck_assert_int_eq(tcgetattr(run->in_fd, &now), 0);
+	return !(now.c_lflag & ICANON);
+}
+
+/* And the terminal is restored; what is left in TMPDIR goes with the next. */
+START_TEST(killed_outright_it_restores_the_terminal)
+{
+	struct run run = {.program = "/usr/bin/env",
+			  .terminal = RUN_FOREGROUND};
+
+	if (!have_machine())
+		return;
+	RUN_START(&run, folder("TMPDIR"), WITH_KVM, "--nested", "sh", "-c",
+		  "echo ready; sleep 1000");
+	run_expect(&run, "ready\r\n");
+	ck_assert(is_raw(&run));
+	kill(run.pid, SIGKILL);
+	/* Bounded by the case's time limit. */
+	while (is_raw(&run))
+		must_sleep(0.01);
+	run_end(&run);
+	run_is(&run, 137);
+	run_free(&run);
+}
+END_TEST
+
 START_TEST(ctrl_c_ends_all_of_it)
 {
 	struct run run = {.program = "/usr/bin/env",
@@ -393,17 +530,17 @@ END_TEST
 /* In a mount namespace, for a small file system. */
 START_TEST(full_tmpdir_is_named_and_stdin_is_the_callers)
 {
-	struct run run = {.program = "/usr/bin/unshare", .input = RUN_PIPE};
+	struct run run = {.program = "/usr/bin/unshare", .limit = 110};
 
 	if (!have_machine() || !have_mounts())
 		return;
+	must_write_file(must_file("lines"), "a\nb\n", 4);
 	RUN_START(&run, "-m", "/usr/bin/env", folder("TMPDIR"), "sh", "-c",
 		  "mount -t tmpfs -o size=40m tmpfs \"$TMPDIR\" || exit;"
 		  "while read line; do echo $line;"
 		  "  " WITH_KVM " -n head -c 80000000 /dev/zero >/dev/null;"
-		  "  echo $?; done; ls \"$TMPDIR\"");
-	run_write(&run, "a\nb\n", 4);
-	run_close_input(&run);
+		  "  echo $?; done <\"$1\"; ls \"$TMPDIR\"",
+		  "sh", must_file("lines"));
 	run_end(&run);
 	run_is(&run, 0);
 	run_out_is(&run, "a\n125\nb\n125\n");
@@ -438,6 +575,11 @@ static void fill_machine(TCase *tcase)
 	tcase_add_unchecked_fixture(tcase, fetch, NULL);
 	tcase_add_loop_test(tcase, what_is_missing_is_named, 0, NR(missing));
 	tcase_add_test(tcase, command_runs_as_if_it_were_here);
+	tcase_add_test(tcase,
+		       file_as_stdin_is_read_as_far_as_the_command_reads);
+	tcase_add_test(tcase, pipe_as_stdin_is_read_to_its_end);
+	tcase_add_test(tcase, terminal_is_the_commands_with_all_keys);
+	tcase_add_test(tcase, killed_outright_it_restores_the_terminal);
 	tcase_add_test(tcase, ctrl_c_ends_all_of_it);
 	tcase_add_loop_test(tcase, signal_at_any_moment_leaves_nothing, 0,
 			    NR(ends));

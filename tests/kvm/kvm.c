@@ -98,6 +98,7 @@ void guest_start(struct guest *guest)
 	struct vm_error err;
 
 	ck_assert_msg(!vm_start(guest->vm, &err), "%s", err.text);
+	vm_go(guest->vm);
 }
 
 int guest_wait(struct guest *guest)
@@ -178,6 +179,7 @@ int main(int argc, char *argv[])
 	must_set_build(argv[1]);
 	runner = srunner_create(vm_suite());
 	srunner_add_suite(runner, race_suite());
+	srunner_add_suite(runner, taken_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

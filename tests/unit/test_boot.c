@@ -4,6 +4,7 @@
  * Each test composes an ELF file and looks at the plan made of it; that no two
  * things share a byte, and that all lies in RAM, is checked for every plan.
  */
+#define _GNU_SOURCE /* SEEK_HOLE */
 #include "tests/unit/boot_help.h"
 
 #include <errno.h>
@@ -488,6 +489,64 @@ START_TEST(information_is_at_0_and_its_page_is_reserved)
 		{0x100000, 0xf00000, MEMMAP_USABLE},
 		{0},
 	});
+	done();
+}
+END_TEST
+
+/* 4 MiB of segment, with data at the offsets given; the rest are holes. */
+static void sparse_image(const uint64_t *data, size_t nr)
+{
+	static const char bytes[4096] = "data";
+
+	params.memory = 16 * MIB;
+	image_good(64);
+	elf_writer_load(&w, 0x200000, 0x100000, 4 * MIB, 4 * MIB);
+	for (size_t i = 0; i < nr; i++)
+		elf_writer_bytes(&w, 0x100000 + data[i], bytes, sizeof(bytes));
+	accept_plan();
+}
+
+/* Does the file system tell of holes? */
+static bool tells_holes(void)
+{
+	return lseek(image->fd, 0x100000, SEEK_HOLE) < 0x100000 + (off_t)MIB;
+}
+
+START_TEST(holes_of_the_file_are_not_read)
+{
+	const uint64_t data[] = {0, 0x10000, 2 * MIB};
+	const struct extent *e;
+
+	sparse_image(data, 3);
+	if (tells_holes()) {
+		/* A small hole is data; a large one, and the last, are not. */
+		e = extent_at(0x200000);
+		ck_assert_ptr_nonnull(e);
+		ck_assert_uint_eq(e->offset, 0x100000);
+		ck_assert_uint_eq(e->len, 0x11000);
+		ck_assert_ptr_null(extent_at(0x211000));
+		ck_assert_ptr_null(extent_at(0x3fffff));
+		e = extent_at(0x400000);
+		ck_assert_ptr_nonnull(e);
+		ck_assert_uint_eq(e->gpa, 0x400000);
+		ck_assert_uint_eq(e->len, 0x1000);
+		ck_assert_uint_eq(e->offset, 0x300000);
+		ck_assert_ptr_null(extent_at(0x401000));
+	}
+	done();
+	/* A hole at the start, data at the end. */
+	sparse_image((const uint64_t[]){4 * MIB - 4096}, 1);
+	if (tells_holes()) {
+		ck_assert_ptr_null(extent_at(0x200000));
+		e = extent_at(0x5ff000);
+		ck_assert_ptr_nonnull(e);
+		ck_assert_uint_eq(e->len, 0x1000);
+	}
+	done();
+	/* Nothing but a hole. */
+	sparse_image(NULL, 0);
+	if (tells_holes())
+		ck_assert_ptr_null(extent_at(0x300000));
 	done();
 }
 END_TEST
@@ -1165,6 +1224,7 @@ static TCase *layout_case(void)
 	TCase *tc = boot_case("layout");
 
 	tcase_add_test(tc, information_is_at_0_and_its_page_is_reserved);
+	tcase_add_test(tc, holes_of_the_file_are_not_read);
 	tcase_add_test(tc, long_command_line_reserves_more_pages);
 	tcase_add_loop_test(tc, information_of_any_length_fits_its_room, 0, 2);
 	tcase_add_test(tc, information_moves_where_a_segment_is_at_0);

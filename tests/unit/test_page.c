@@ -73,6 +73,31 @@ START_TEST(failed_page_stays_failed)
 }
 END_TEST
 
+START_TEST(discarded_page_stays_discarded)
+{
+	ck_assert(page_claim(&pages, 1));
+	page_publish(&pages, 1);
+	for (uint64_t i = 0; i < 2; i++) {
+		ck_assert_int_eq(page_discard(&pages, i),
+				 i ? PAGE_PRESENT : PAGE_ABSENT);
+		ck_assert_int_eq(page_state(&pages, i), PAGE_DISCARDED);
+		ck_assert_int_eq(page_wait(&pages, i), PAGE_DISCARDED);
+		ck_assert(!page_claim(&pages, i));
+		ck_assert_int_eq(page_discard(&pages, i), PAGE_DISCARDED);
+	}
+	ck_assert_int_eq(page_state(&pages, 2), PAGE_ABSENT);
+}
+END_TEST
+
+START_TEST(failed_page_is_not_discarded)
+{
+	ck_assert(page_claim(&pages, 0));
+	page_fail(&pages, 0);
+	ck_assert_int_eq(page_discard(&pages, 0), PAGE_FAILED);
+	ck_assert_int_eq(page_state(&pages, 0), PAGE_FAILED);
+}
+END_TEST
+
 START_TEST(nobody_waits_for_a_page_that_is_not_loading)
 {
 	ck_assert_int_eq(page_wait(&pages, 3), PAGE_ABSENT);
@@ -282,6 +307,8 @@ Suite *page_suite(void)
 	tcase_add_test(tc, fresh_pages_are_absent);
 	tcase_add_test(tc, page_is_claimed_once);
 	tcase_add_test(tc, failed_page_stays_failed);
+	tcase_add_test(tc, discarded_page_stays_discarded);
+	tcase_add_test(tc, failed_page_is_not_discarded);
 	tcase_add_test(tc, nobody_waits_for_a_page_that_is_not_loading);
 	tcase_add_test(tc, table_of_no_pages_is_fine_and_fini_twice_too);
 	tcase_add_test(tc, table_larger_than_the_address_space_is_refused);

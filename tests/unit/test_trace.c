@@ -75,6 +75,23 @@ START_TEST(event_is_a_line_of_seven_fields)
 }
 END_TEST
 
+START_TEST(memory_given_back_is_a_line_by_a_device)
+{
+	struct trace *trace = open_trace(0);
+
+	trace_event(trace, &(struct pager_event){
+				   .kind = PAGER_EVENT_DISCARD,
+				   .start_ns = 1000,
+				   .taken_ns = 2000,
+				   .gpa = 0x200000,
+				   .pages = UINT64_C(0x100000000),
+			   });
+	ck_assert_int_eq(trace_destroy(trace), 0);
+	want_text(HEADER
+		  "1.0 device 0x200000 4294967296 (discarded) 0x0 2.0\n");
+}
+END_TEST
+
 START_TEST(trace_without_events_is_its_header)
 {
 	ck_assert_int_eq(trace_destroy(open_trace(0)), 0);
@@ -229,6 +246,7 @@ Suite *trace_suite(void)
 
 	tcase_add_unchecked_fixture(tc, make_path, remove_path);
 	tcase_add_test(tc, event_is_a_line_of_seven_fields);
+	tcase_add_test(tc, memory_given_back_is_a_line_by_a_device);
 	tcase_add_test(tc, trace_without_events_is_its_header);
 	tcase_add_test(tc, thread_is_known_by_its_name_and_the_unknown_is_kvm);
 	tcase_add_test(tc, page_without_a_source_has_a_dash);

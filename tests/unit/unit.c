@@ -27,6 +27,7 @@ static Suite *(*const suites[])(void) = {
 	resident_suite,	   view_suite,
 	crash_suite,	   core_suite,
 	linux_suite,	   bzimage_suite,
+	sandbox_suite,	   discard_suite,
 	virtio_rng_suite,  bus_error_suite,
 	virtqueue_suite,   virtio_device_suite,
 	virtio_mmio_suite, disk_suite,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The image's part in a plan: its head, in which protocols look for their mark;
- * the "a.out kludge", by which a header replaces its segments; its place.
+ * the "a.out kludge", by which a header replaces its segments; its place, and
+ * what of it is in the file.
  */
+#define _GNU_SOURCE /* SEEK_DATA */
 #include "vmm/boot/boot_plan.h"
 
 #include <elf.h>
@@ -13,6 +15,10 @@
 /* A segment larger than this that is neither writable nor executable is data
  * that need not be reachable before the guest reads it. */
 #define LARGE_DATA (UINT64_C(256) << 20)
+
+/* Holes that are worth an extent more: those larger than a pager's window. */
+#define HOLE_MIN  (UINT64_C(256) << 10)
+#define HOLES_MAX 256
 
 int boot_image_head(const struct boot_plan *plan, uint8_t *head, size_t room,
 		    size_t *len, struct image_error *err)
@@ -60,6 +66,55 @@ int boot_image_by_address(struct image *image,
 	return 0;
 }
 
+/* Where data begins at or behind `at`, and where it ends: lseek(2), SEEK_DATA. On
+ * a file system that does not tell, everything is data. */
+static void find_data(int fd, uint64_t at, uint64_t end, struct gpa_range *data)
+{
+	off_t from = lseek(fd, (off_t)at, SEEK_DATA), to;
+
+	*data = (struct gpa_range){at, end - at};
+	if (from < 0 && errno == ENXIO)
+		*data = (struct gpa_range){end, 0}; /* a hole to the end */
+	if (from < 0 || (uint64_t)from < at)
+		return;
+	*data = (struct gpa_range){end, 0};
+	if ((uint64_t)from >= end)
+		return;
+	to = lseek(fd, from, SEEK_HOLE);
+	if (to <= from || (uint64_t)to > end)
+		to = (off_t)end;
+	*data = (struct gpa_range){(uint64_t)from, (uint64_t)(to - from)};
+}
+
+/*
+ * The segment's bytes become extents. Holes of a sparse file are zeros, as memory
+ * is that nobody provides for, so they need none, and are never read: a vmlinux
+ * has megabytes of them, its .bss, where its build has put something behind that.
+ * Small holes, and those of a file that has thousands, are read like data.
+ */
+static int add_extents(struct boot_plan *plan, const struct image_segment *s)
+{
+	uint64_t at = s->offset, end = s->offset + s->filesz, from = at;
+	struct gpa_range data;
+	int rc = 0;
+
+	for (unsigned n = 0; !rc && n < HOLES_MAX && at < end; n++) {
+		find_data(plan->image->fd, at, end, &data);
+		if (data.start - at >= HOLE_MIN && at > from)
+			rc = boot_plan_extent(
+				plan, s->paddr + (from - s->offset), at - from,
+				&plan->image_source, from);
+		if (data.start - at >= HOLE_MIN)
+			from = data.start;
+		at = data.start + data.len;
+	}
+	return rc || from == end
+		       ? rc
+		       : boot_plan_extent(plan, s->paddr + (from - s->offset),
+					  end - from, &plan->image_source,
+					  from);
+}
+
 int boot_image_take(struct boot_plan *plan, struct image_error *err)
 {
 	const struct gpa_range hole = {
@@ -79,8 +134,7 @@ int boot_image_take(struct boot_plan *plan, struct image_error *err)
 				    s->flags & (PF_W | PF_X) ||
 					    s->memsz <= LARGE_DATA);
 		if (!rc && s->filesz)
-			rc = boot_plan_extent(plan, s->paddr, s->filesz,
-					      &plan->image_source, s->offset);
+			rc = add_extents(plan, s);
 	}
 	return rc;
 }

@@ -345,7 +345,8 @@ static void put_faults(const struct account *a)
 		put_who(a, e->tid);
 		fprintf(a->out, " 0x%" PRIx64, e->gpa);
 		if (e->pages > 1)
-			fprintf(a->out, " and %u more", e->pages - 1);
+			fprintf(a->out, " and %llu more",
+				(unsigned long long)e->pages - 1);
 		if (e->source) {
 			fputs(", ", a->out);
 			put_name(a->out, e->source);

@@ -442,6 +442,9 @@ void cmos_set_memory(struct cmos *c, uint64_t low, uint64_t high)
 
 void cmos_init(struct cmos *c, struct irq_line irq, struct alarm alarm)
 {
+	/* gmtime_r reads the time zone's file when first called, even though it
+	 * has no use for it. Later the sandbox forbids that. */
+	tzset();
 	*c = (struct cmos){.irq = irq, .alarm = alarm};
 	c->bytes[REG_A] = A_DIVIDERS_32K | A_RATE_1024HZ;
 	c->bytes[REG_B] = B_24_HOURS;

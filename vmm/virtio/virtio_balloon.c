@@ -81,7 +81,8 @@ static uint32_t serve_inflate(struct virtio_device *device,
 
 	do {
 		n = virtqueue_read(chain, offset, numbers, sizeof(numbers));
-		discard_pages(balloon_of(device), numbers, n / sizeof(*numbers));
+		discard_pages(balloon_of(device), numbers,
+			      n / sizeof(*numbers));
 		offset += n;
 	} while (n == sizeof(numbers));
 	return 0;
@@ -157,9 +158,9 @@ int virtio_balloon_create(struct virtio_device **out, uint32_t pages,
 	balloon->config.num_pages = pages;
 	balloon->discard = discard_fn;
 	balloon->ctx = ctx;
-	balloon->device.features =
-		UINT64_C(1) << VIRTIO_BALLOON_F_DEFLATE_ON_OOM |
-		UINT64_C(1) << VIRTIO_BALLOON_F_REPORTING;
+	balloon->device.features = UINT64_C(1)
+					   << VIRTIO_BALLOON_F_DEFLATE_ON_OOM |
+				   UINT64_C(1) << VIRTIO_BALLOON_F_REPORTING;
 	balloon->device.config = (uint8_t *)&balloon->config;
 	balloon->device.config_len = sizeof(balloon->config);
 	*out = &balloon->device;

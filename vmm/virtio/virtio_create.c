@@ -4,17 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pager/pager.h"
 #include "vmm/console.h"
+#include "vmm/virtio/virtio_balloon.h"
 #include "vmm/virtio/virtio_blk.h"
 #include "vmm/virtio/virtio_console.h"
 #include "vmm/virtio/virtio_rng.h"
 
-static int create_rng(struct virtio_device **out, const char *arg,
+static int create_rng(struct virtio_device **out,
+		      const struct virtio_request *request,
 		      const struct virtio_host *host, struct virtio_error *err)
 {
 	int rc = virtio_rng_create(out);
 
-	(void)arg;
+	(void)request;
 	(void)host;
 	if (rc)
 		snprintf(err->text, sizeof(err->text), "--rng: %s",
@@ -37,7 +40,8 @@ static void room(void *ctx)
 	host->wake(host->wake_ctx);
 }
 
-static int create_console(struct virtio_device **out, const char *arg,
+static int create_console(struct virtio_device **out,
+			  const struct virtio_request *request,
 			  const struct virtio_host *host,
 			  struct virtio_error *err)
 {
@@ -45,19 +49,20 @@ static int create_console(struct virtio_device **out, const char *arg,
 						(void *)(uintptr_t)host};
 	int rc = virtio_console_create(out, &end);
 
-	(void)arg;
+	(void)request;
 	if (rc)
 		snprintf(err->text, sizeof(err->text), "--console: %s",
 			 strerror(-rc));
 	return rc;
 }
 
-static int create_blk(struct virtio_device **out, const char *arg,
+static int create_blk(struct virtio_device **out,
+		      const struct virtio_request *request,
 		      const struct virtio_host *host, struct virtio_error *err)
 {
 	struct disk_error disk_err;
 	struct disk disk;
-	int rc = disk_open(&disk, arg, &disk_err);
+	int rc = disk_open(&disk, request->arg, &disk_err);
 
 	(void)host;
 	if (rc) {
@@ -73,18 +78,38 @@ static int create_blk(struct virtio_device **out, const char *arg,
 	return rc;
 }
 
+static int discard(void *pager, gpa_t gpa, uint64_t len)
+{
+	return pager_discard(pager, gpa, len);
+}
+
+static int create_balloon(struct virtio_device **out,
+			  const struct virtio_request *request,
+			  const struct virtio_host *host,
+			  struct virtio_error *err)
+{
+	uint32_t pages = (uint32_t)(request->bytes >> PAGE_SHIFT);
+	int rc = virtio_balloon_create(out, pages, discard, host->pager);
+
+	if (rc)
+		snprintf(err->text, sizeof(err->text), "--balloon: %s",
+			 strerror(-rc));
+	return rc;
+}
+
 static int (*const creators[VIRTIO_KINDS])(struct virtio_device **out,
-					   const char *arg,
+					   const struct virtio_request *request,
 					   const struct virtio_host *host,
 					   struct virtio_error *err) = {
 	[VIRTIO_RNG] = create_rng,
 	[VIRTIO_CONSOLE] = create_console,
 	[VIRTIO_BLK] = create_blk,
+	[VIRTIO_BALLOON] = create_balloon,
 };
 
 int virtio_create(struct virtio_device **out,
 		  const struct virtio_request *request,
 		  const struct virtio_host *host, struct virtio_error *err)
 {
-	return creators[request->kind](out, request->arg, host, err);
+	return creators[request->kind](out, request, host, err);
 }

@@ -11,6 +11,7 @@ enum virtio_kind {
 	VIRTIO_RNG,
 	VIRTIO_CONSOLE,
 	VIRTIO_BLK,
+	VIRTIO_BALLOON,
 	VIRTIO_KINDS
 };
 
@@ -18,6 +19,7 @@ enum virtio_kind {
 struct virtio_request {
 	enum virtio_kind kind;
 	const char *arg; /* NULL: the option has none */
+	uint64_t bytes;	 /* VIRTIO_BALLOON: what the guest is asked for */
 };
 
 /* What devices work with; all of it outlives them. */

@@ -18,6 +18,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "vmm/sandbox/sandbox.h"
+
 #define FEATURE(bit) (UINT64_C(1) << (bit))
 
 /* What every device offers here. */
@@ -188,6 +190,8 @@ static void *run(void *arg)
 	uint64_t count;
 
 	pthread_setname_np(pthread_self(), device->ops->name);
+	if (!sandbox_enter_thread(device->stop))
+		return NULL;
 	while (!device->stopping) {
 		pthread_mutex_lock(&device->lock);
 		fds[1].fd = runs(device) && device->poll_events
@@ -216,6 +220,7 @@ int virtio_device_start(struct virtio_device *device,
 	device->irq = place->irq;
 	device->complain = place->complain;
 	device->complain_ctx = place->complain_ctx;
+	device->stop = place->stop;
 	rc = -pthread_create(&device->worker, NULL, run, device);
 	device->has_worker = !rc;
 	return rc;

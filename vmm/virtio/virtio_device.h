@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "vmm/devices/irq.h"
+#include "vmm/stop.h"
 #include "vmm/virtio/dma.h"
 #include "vmm/virtio/virtqueue.h"
 
@@ -62,6 +63,7 @@ struct virtio_device {
 	void (*complain)(void *ctx,
 			 const char *text); /* see virtio_device_fail */
 	void *complain_ctx;
+	struct stop *stop;
 	int kick; /* eventfd: something for the worker */
 	pthread_t worker;
 	bool has_worker;
@@ -92,6 +94,8 @@ struct virtio_place {
 	/* A line for stderr. May be NULL. Any thread. */
 	void (*complain)(void *ctx, const char *text);
 	void *complain_ctx;
+	/* For the worker to enter the sandbox; may be NULL where there is none. */
+	struct stop *stop;
 };
 
 /* For a device's create: ops, and an empty configuration space. 0 or -errno. */

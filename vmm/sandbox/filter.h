@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The shape of what mkfilters.c makes of rules.h, as build/gen/vmm/filters.h.
+ */
+#pragma once
+
+#include <linux/filter.h>
+#include <stdint.h>
+
+/* A thread's filter. */
+enum sandbox_role {
+	SANDBOX_THREAD, /* every thread's, but for: */
+	SANDBOX_DUMPER, /* the main thread's with --dump */
+	SANDBOX_ROLES
+};
+
+/*
+ * Stands for our process id in a filter until it is known. No process has it:
+ * the largest is 2^22 (proc(5), pid_max).
+ */
+#define FILTER_PID 0x51d51d51
+
+#define FILTER_MAX 1024 /* instructions; the kernel takes 4096 */
+
+/* One role's. */
+struct filter {
+	const struct sock_filter *insns;
+	unsigned short nr;
+};
+
+/* What a report says of a system call. */
+struct filter_call {
+	const char *name; /* NULL: none has this number */
+	uint8_t args;	  /* bit n: argument n decides */
+};

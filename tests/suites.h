@@ -46,8 +46,15 @@ Suite *aml_suite(void);
 Suite *firmware_suite(void);
 Suite *fw_cfg_suite(void);
 Suite *xen_suite(void);
+Suite *virtqueue_suite(void);
+Suite *virtio_device_suite(void);
+Suite *virtio_mmio_suite(void);
+Suite *virtio_rng_suite(void);
+Suite *virtio_blk_suite(void);
+Suite *disk_suite(void);
 Suite *linux_suite(void);
 Suite *bzimage_suite(void);
+Suite *bus_error_suite(void);
 Suite *sandbox_suite(void);
 
 /* With KVM, in the test process (tests/kvm/kvm.h). */

@@ -24,6 +24,7 @@
 #include "pager/resident.h"
 #include "pager/trace.h"
 #include "vmm/boot/boot.h"
+#include "vmm/bus_error.h"
 #include "vmm/boot/bzimage.h"
 #include "vmm/console.h"
 #include "vmm/crash/core.h"
@@ -37,6 +38,7 @@
 #include "vmm/stop.h"
 #include "vmm/timeline.h"
 #include "vmm/version.h"
+#include "vmm/virtio/virtio_blk.h"
 #include "vmm/virtio/virtio_console.h"
 #include "vmm/vm.h"
 
@@ -184,24 +186,49 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+/* Is it what the guest is loaded from? */
+static bool is_image(const struct session *s, const char *path)
+{
+	const struct options *o = &s->options;
+	struct stat file, input;
+
+	if (stat(path, &file))
+		return false;
+	if (!fstat(s->image->fd, &input) && same_file(&file, &input))
+		return true;
+	if (s->is_bzimage && !stat(o->image, &input) &&
+	    same_file(&file, &input))
+		return true;
+	for (size_t i = 0; i < o->nr_modules; i++)
+		if (!stat(o->modules[i].path, &input) &&
+		    same_file(&file, &input))
+			return true;
+	return false;
+}
+
+static bool is_disk(const struct virtio_request *device,
+		    const struct stat *output)
+{
+	char *path = device->kind == VIRTIO_BLK ? disk_name(device->arg) : NULL;
+	struct stat input;
+	bool same = path && !stat(path, &input) && same_file(output, &input);
+
+	free(path);
+	return same;
+}
+
 /* Would writing to path overwrite what the guest is made of? */
 static bool is_input(const struct session *s, const char *path)
 {
 	const struct options *o = &s->options;
-	struct stat output, input;
+	struct stat output;
 
 	if (stat(path, &output))
 		return false;
-	if (!fstat(s->image->fd, &input) && same_file(&output, &input))
-		return true;
-	if (s->is_bzimage && !stat(o->image, &input) &&
-	    same_file(&output, &input))
-		return true;
-	for (size_t i = 0; i < o->nr_modules; i++)
-		if (!stat(o->modules[i].path, &input) &&
-		    same_file(&output, &input))
+	for (unsigned i = 0; i < o->nr_devices; i++)
+		if (is_disk(&o->devices[i], &output))
 			return true;
-	return false;
+	return is_image(s, path);
 }
 
 static int refuse(const char *option, const char *path, const char *why)
@@ -217,8 +244,8 @@ static int make_trace(struct session *s)
 
 	if (is_input(s, path))
 		return refuse("--trace", path,
-			      "is the image or a module, which would be "
-			      "overwritten; choose another file");
+			      "is the image, a module or a disk, which would "
+			      "be overwritten; choose another file");
 	rc = trace_create(&s->trace, path, s->timeline.at[PHASE_PROCESS]);
 	return rc ? refuse("--trace", path, strerror(-rc)) : 0;
 }
@@ -233,8 +260,8 @@ static int check_dump(const struct session *s)
 
 	if (is_input(s, path))
 		return refuse("--dump", path,
-			      "is the image or a module, which would be "
-			      "replaced; choose another file");
+			      "is the image, a module or a disk, which would "
+			      "be replaced; choose another file");
 	if (!stat(path, &dump)) {
 		if (!S_ISREG(dump.st_mode))
 			return refuse("--dump", path,
@@ -327,6 +354,21 @@ static int use_console(struct session *s, struct virtio_device *device)
 	return 0;
 }
 
+/* What the guest is loaded from is read as it goes on: it must not change. */
+static int check_disk(const struct session *s, const char *arg,
+		      const struct virtio_device *disk)
+{
+	char *path = disk_name(arg);
+	int status = 0;
+
+	if (path && is_image(s, path) && virtio_blk_is_writable(disk))
+		status = refuse("--disk", path,
+				"is the image or a module, too, and must not "
+				"change; add ,ro, or make a copy");
+	free(path);
+	return status;
+}
+
 static int make_devices(struct session *s)
 {
 	const struct options *o = &s->options;
@@ -347,6 +389,8 @@ static int make_devices(struct session *s)
 		s->nr_devices++;
 		if (o->devices[i].kind == VIRTIO_CONSOLE)
 			status = use_console(s, *device);
+		if (o->devices[i].kind == VIRTIO_BLK)
+			status = check_disk(s, o->devices[i].arg, *device);
 	}
 	return status;
 }
@@ -417,12 +461,23 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* Devices touch guest memory as threads of ours, not as KVM's. */
+static void wait_for_lost_pages(const struct session *s)
+{
+	const struct memory *memory = vm_memory(s->vm);
+
+	if (s->options.pager == PAGER_MAP)
+		bus_error_wait(memory->hva, memory->bytes, on_fatal);
+}
+
 static void report(struct session *s, int status)
 {
 	struct report r = {
 		.options = &s->options,
 		.protocol = boot_plan_protocol(s->plan),
 		.timeline = &s->timeline,
+		.devices = s->devices,
+		.nr_devices = s->nr_devices,
 		.status = status,
 	};
 
@@ -530,6 +585,7 @@ static int run(struct session *s)
 	bool stopped;
 	int status;
 
+	wait_for_lost_pages(s);
 	if (vm_start(s->vm, &err))
 		stop_request(&s->stop, STATUS_HOST, "%s", err.text);
 	else if (sandbox_enter(&s->stop, s->options.verbose ? say : NULL)) {

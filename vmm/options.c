@@ -50,6 +50,7 @@ static const struct option long_options[] = {
 	{"params", required_argument, NULL, 'p'},
 	{"initrd", required_argument, NULL, 'i'},
 	{"module", required_argument, NULL, OPT_MODULE},
+	{"disk", required_argument, NULL, 'd'},
 	{"boot", required_argument, NULL, OPT_BOOT},
 	{"machine", required_argument, NULL, OPT_MACHINE},
 	{"pager", required_argument, NULL, OPT_PAGER},
@@ -84,6 +85,7 @@ static const char help[] =
 	"ARGS\n"
 	"  -i, --initrd FILE    a module whose string is its path\n"
 	"      --module FILE[,ARGS]  a module, with its string\n"
+	"  -d, --disk FILE[,ro]  a virtio disk; several: vda, vdb ...\n"
 	"      --boot PROTOCOL  multiboot2, multiboot, pvh, linux, elf, long "
 	"(auto)\n"
 	"      --machine NAME   pc, minimal (pc)\n"
@@ -399,6 +401,8 @@ static enum options_result take(struct options *o, int option, char *arg)
 		return take_module(o, arg, false);
 	case OPT_MODULE:
 		return take_module(o, arg, true);
+	case 'd':
+		return take_device(o, VIRTIO_BLK, "--disk", arg);
 	case OPT_BOOT:
 		return take_boot(o, arg);
 	case OPT_MACHINE:
@@ -493,8 +497,8 @@ enum options_result options_parse(struct options *options, int argc,
 		return usage("out of memory");
 	optind = 0; /* glibc: start anew, for tests that parse twice */
 	while (result == OPTIONS_RUN &&
-	       (option = getopt_long(argc, argv, "-m:c:a:p:i:qvh", long_options,
-				     NULL)) != -1)
+	       (option = getopt_long(argc, argv, "-m:c:a:p:i:d:qvh",
+				     long_options, NULL)) != -1)
 		result = take(options, option, optarg);
 	if (result == OPTIONS_RUN && !options->image && optind < argc)
 		result = take_image(options, argv[optind++]);

@@ -39,6 +39,46 @@ static double phase_us(const struct timeline *timeline, enum phase phase)
 	       1e3;
 }
 
+/* A table with a row per device. */
+static void devices_text(FILE *out, const struct report *r)
+{
+	struct virtio_stats stats;
+
+	if (!r->nr_devices)
+		return;
+	fprintf(out, "%-14s %10s %14s %13s %10s\n", "device", "requests",
+		"bytes", "notifications", "interrupts");
+	for (unsigned i = 0; i < r->nr_devices; i++) {
+		virtio_device_stats(r->devices[i], &stats);
+		fprintf(out, "  %-12s %10llu %14llu %13llu %10llu\n",
+			r->devices[i]->ops->name,
+			(unsigned long long)stats.requests,
+			(unsigned long long)stats.bytes,
+			(unsigned long long)stats.notifications,
+			(unsigned long long)stats.interrupts);
+	}
+}
+
+static void devices_json(FILE *out, const struct report *r)
+{
+	struct virtio_stats stats;
+
+	fprintf(out, ",\"devices\":[");
+	for (unsigned i = 0; i < r->nr_devices; i++) {
+		virtio_device_stats(r->devices[i], &stats);
+		fprintf(out,
+			"%s{\"name\":\"%s\",\"requests\":%llu,"
+			"\"bytes\":%llu,\"notifications\":%llu,"
+			"\"interrupts\":%llu}",
+			i ? "," : "", r->devices[i]->ops->name,
+			(unsigned long long)stats.requests,
+			(unsigned long long)stats.bytes,
+			(unsigned long long)stats.notifications,
+			(unsigned long long)stats.interrupts);
+	}
+	fputc(']', out);
+}
+
 void report_text(FILE *out, const struct report *r)
 {
 	fprintf(out, "phase                     ms\n");
@@ -76,6 +116,7 @@ void report_text(FILE *out, const struct report *r)
 	fprintf(out, "\nunclaimed ports: %llu mmio: %llu\n",
 		(unsigned long long)r->vm.unclaimed_ports,
 		(unsigned long long)r->vm.unclaimed_mmio);
+	devices_text(out, r);
 }
 
 void report_json(FILE *out, const struct report *r)
@@ -120,9 +161,11 @@ void report_json(FILE *out, const struct report *r)
 			(unsigned long long)r->vm.exits[i]);
 		first = false;
 	}
-	fprintf(out, "},\"unclaimed_ports\":%llu,\"unclaimed_mmio\":%llu}\n",
+	fprintf(out, "},\"unclaimed_ports\":%llu,\"unclaimed_mmio\":%llu",
 		(unsigned long long)r->vm.unclaimed_ports,
 		(unsigned long long)r->vm.unclaimed_mmio);
+	devices_json(out, r);
+	fprintf(out, "}\n");
 }
 
 void report_boot_timer(FILE *out, const struct timeline *timeline)

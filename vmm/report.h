@@ -17,6 +17,8 @@ struct report {
 	const struct timeline *timeline;
 	struct pager_stats pager;
 	struct vm_stats vm;
+	struct virtio_device *const *devices;
+	unsigned nr_devices;
 	int status; /* of the process */
 };
 

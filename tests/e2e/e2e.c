@@ -28,6 +28,8 @@ int main(int argc, char *argv[])
 	srunner_add_suite(runner, terminal_suite());
 	srunner_add_suite(runner, sandbox_suite());
 	srunner_add_suite(runner, kernels_suite());
+	srunner_add_suite(runner, linux_devices_suite());
+	srunner_add_suite(runner, linux_disks_suite());
 	srunner_add_suite(runner, linux_suite());
 	srunner_add_suite(runner, with_kvm_suite());
 	srunner_add_suite(runner, rootfs_suite());

@@ -127,6 +127,8 @@ Suite *crashes_suite(void);
 Suite *vmlinux_suite(void);
 Suite *terminal_suite(void);
 Suite *kernels_suite(void);
+Suite *linux_devices_suite(void);
+Suite *linux_disks_suite(void);
 Suite *sandbox_suite(void);
 Suite *linux_suite(void);
 Suite *with_kvm_suite(void);

@@ -11,7 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "tests/cpio_writer.h"
 #include "tests/must.h"
+#include "tests/e2e/linux.h"
 #include "tests/e2e/run.h"
 
 #define NR(array) ((int)(sizeof(array) / sizeof(*(array))))
@@ -23,17 +25,6 @@ static bool is_fetched(const char *name)
 	struct stat st;
 
 	return !stat(must_built(name), &st) && st.st_size;
-}
-
-/* Before the tests, once; out of the network if need be. */
-static void fetch(void)
-{
-	struct run run = {.program = "/bin/sh", .limit = 600};
-
-	RUN_START(&run, "scripts/kernels.sh", must_built("kernels"));
-	if (run_end(&run))
-		fprintf(stderr, "%s", run.err.bytes);
-	run_free(&run);
 }
 
 static bool have(const char *image)
@@ -232,37 +223,15 @@ END_TEST
 
 /* Linux, to its end. */
 
-/* One file of a cpio archive: Documentation/driver-api/early-userspace of
- * Linux, buffer-format: "070701", then 13 numbers of 8 digits; name and data
- * are padded to 4 bytes. */
-static size_t put_file(char *to, const char *name, unsigned mode,
-		       const char *bytes, size_t len)
-{
-	int n = sprintf(to,
-			"070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X"
-			"%08X%s",
-			1, mode, 0, 0, 1, 0, (unsigned)len, 0, 0, 0, 0,
-			(unsigned)strlen(name) + 1, 0, name);
-	size_t start = ((size_t)n + 1 + 3) & ~(size_t)3;
-
-	memcpy(to + start, bytes, len);
-	return start + ((len + 3) & ~(size_t)3);
-}
-
 /* An initramfs with build/init (rootfs/init.S); its path. */
 static const char *make_initramfs(void)
 {
 	const char *path = must_file("initramfs");
-	size_t len, n;
-	char *init = must_read_file(must_built("init"), &len);
-	char *cpio = must_alloc(len + 1024);
+	struct cpio_writer cpio = {0};
 
-	memset(cpio, 0, len + 1024);
-	n = put_file(cpio, "init", 0100755, init, len);
-	n += put_file(cpio + n, "TRAILER!!!", 0, "", 0);
-	must_write_file(path, cpio, n);
-	free(init);
-	free(cpio);
+	cpio_writer_add_file(&cpio, "init", must_built("init"));
+	cpio_writer_write(&cpio, path);
+	cpio_writer_fini(&cpio);
 	return path;
 }
 
@@ -347,7 +316,7 @@ END_TEST
 static void fill_boot(TCase *tcase)
 {
 	tcase_set_timeout(tcase, 120);
-	tcase_add_unchecked_fixture(tcase, fetch, NULL);
+	tcase_add_unchecked_fixture(tcase, linux_fetch, NULL);
 	tcase_add_loop_test(tcase, kernel_prints_its_first_lines, 0,
 			    NR(kernels) * NR(pagers));
 	tcase_add_test(tcase, most_of_tboot_is_never_read);
@@ -358,7 +327,7 @@ static void fill_boot(TCase *tcase)
 static void fill_whole(TCase *tcase)
 {
 	tcase_set_timeout(tcase, 120);
-	tcase_add_unchecked_fixture(tcase, fetch, NULL);
+	tcase_add_unchecked_fixture(tcase, linux_fetch, NULL);
 	tcase_add_loop_test(tcase,
 			    kernel_prints_its_first_lines_where_kvm_is_whole, 0,
 			    NR(whole_kernels) * NR(pagers));
@@ -367,7 +336,7 @@ static void fill_whole(TCase *tcase)
 static void fill_linux(TCase *tcase)
 {
 	tcase_set_timeout(tcase, 120);
-	tcase_add_unchecked_fixture(tcase, fetch, NULL);
+	tcase_add_unchecked_fixture(tcase, linux_fetch, NULL);
 	must_add_folder(tcase);
 	tcase_add_loop_test(tcase, linux_comes_to_user_space_and_ends, 0,
 			    NR(pagers));

@@ -7,6 +7,7 @@
 #include "pager/pager.h"
 #include "vmm/console.h"
 #include "vmm/virtio/virtio_balloon.h"
+#include "vmm/virtio/virtio_blk.h"
 #include "vmm/virtio/virtio_console.h"
 #include "vmm/virtio/virtio_rng.h"
 
@@ -55,6 +56,28 @@ static int create_console(struct virtio_device **out,
 	return rc;
 }
 
+static int create_blk(struct virtio_device **out,
+		      const struct virtio_request *request,
+		      const struct virtio_host *host, struct virtio_error *err)
+{
+	struct disk_error disk_err;
+	struct disk disk;
+	int rc = disk_open(&disk, request->arg, &disk_err);
+
+	(void)host;
+	if (rc) {
+		snprintf(err->text, sizeof(err->text), "%s", disk_err.text);
+		return rc;
+	}
+	rc = virtio_blk_create(out, &disk);
+	if (rc) {
+		disk_close(&disk);
+		snprintf(err->text, sizeof(err->text), "--disk: %s",
+			 strerror(-rc));
+	}
+	return rc;
+}
+
 static int discard(void *pager, gpa_t gpa, uint64_t len)
 {
 	return pager_discard(pager, gpa, len);
@@ -80,6 +103,7 @@ static int (*const creators[VIRTIO_KINDS])(struct virtio_device **out,
 					   struct virtio_error *err) = {
 	[VIRTIO_RNG] = create_rng,
 	[VIRTIO_CONSOLE] = create_console,
+	[VIRTIO_BLK] = create_blk,
 	[VIRTIO_BALLOON] = create_balloon,
 };
 

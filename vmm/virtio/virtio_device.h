@@ -113,6 +113,14 @@ void virtio_device_ask_stop(struct virtio_device *device);
 bool virtio_device_stop(struct virtio_device *device,
 			const struct timespec *until);
 
+/* What it has done so far. Any thread. */
+struct virtio_stats {
+	uint64_t requests, bytes; /* chains given back; bytes in them */
+	uint64_t notifications, interrupts;
+};
+void virtio_device_stats(const struct virtio_device *device,
+			 struct virtio_stats *stats);
+
 /* Stops and frees; NULL is allowed. */
 void virtio_device_destroy(struct virtio_device *device);
 
@@ -128,7 +136,8 @@ typedef uint32_t (*virtio_serve_fn)(struct virtio_device *device,
 void virtio_device_serve(struct virtio_device *device, unsigned queue,
 			 virtio_serve_fn serve);
 
-/* As virtqueue_pop, except that a broken queue counts as none: 1 or 0. */
+/* As virtqueue_pop, except that a broken queue counts as none, and so do all when
+ * the device is to stop: 1 or 0. */
 int virtio_device_pop(struct virtio_device *device, unsigned queue,
 		      struct virtqueue_chain *chain);
 /* After pushing: an interrupt, if the driver wishes. */

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -39,6 +40,9 @@ struct virtqueue {
 	uint16_t next_used;  /* of the used ring, the same */
 	uint16_t signalled; /* next_used when an interrupt was last asked for */
 	const char *error;  /* broken: by what */
+
+	/* For statistics; virtqueue_reset leaves them. Any thread reads. */
+	_Atomic uint64_t pushed, bytes;
 };
 
 /*
@@ -63,7 +67,7 @@ struct virtqueue_chain {
 int virtqueue_enable(struct virtqueue *queue, const struct dma *dma,
 		     uint64_t features);
 
-/* Forgets everything; size and places, too. */
+/* Forgets everything but statistics; size and places, too. */
 void virtqueue_reset(struct virtqueue *queue);
 
 /*

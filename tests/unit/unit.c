@@ -8,17 +8,27 @@
 #include <stdlib.h>
 
 static Suite *(*const suites[])(void) = {
-	image_suite,	loader_suite,	page_suite,	  window_suite,
-	pager_suite,	trace_suite,	pt_suite,	  bus_suite,
-	uart_suite,	ioapic_suite,	console_suite,	  cpuid_suite,
-	memmap_suite,	boot_suite,	multiboot2_suite, options_suite,
-	gate_suite,	memory_suite,	stop_suite,	  insn_suite,
-	aml_suite,	firmware_suite, cmos_suite,	  i8042_suite,
-	power_suite,	board_suite,	multiboot_suite,  boot_protocols_suite,
-	fw_cfg_suite,	xen_suite,	symbols_suite,	  recent_suite,
-	resident_suite, view_suite,	crash_suite,	  core_suite,
-	linux_suite,	bzimage_suite,	sandbox_suite,	  linux_suite,
-	bzimage_suite,	discard_suite,
+	image_suite,	  loader_suite,
+	page_suite,	  window_suite,
+	pager_suite,	  trace_suite,
+	pt_suite,	  bus_suite,
+	uart_suite,	  ioapic_suite,
+	console_suite,	  cpuid_suite,
+	memmap_suite,	  boot_suite,
+	multiboot2_suite, options_suite,
+	gate_suite,	  memory_suite,
+	stop_suite,	  insn_suite,
+	aml_suite,	  firmware_suite,
+	cmos_suite,	  i8042_suite,
+	power_suite,	  board_suite,
+	multiboot_suite,  boot_protocols_suite,
+	fw_cfg_suite,	  xen_suite,
+	symbols_suite,	  recent_suite,
+	resident_suite,	  view_suite,
+	crash_suite,	  core_suite,
+	linux_suite,	  bzimage_suite,
+	sandbox_suite,	  discard_suite,
+	virtio_rng_suite,
 };
 
 int main(void)

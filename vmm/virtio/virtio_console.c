@@ -49,16 +49,30 @@ static uint32_t serve_output(struct virtio_device *device,
 
 /* Input. */
 
-/* Moves input into a chain's buffers. input_lock held. */
-static uint32_t fill(struct virtio_console *console,
-		     const struct virtqueue_chain *chain)
+/* Takes up to len bytes; the main thread, which holds the lock for moments
+ * only, never waits for guest memory. */
+static size_t take_input(struct virtio_console *console, uint8_t *bytes,
+			 uint64_t len)
 {
-	size_t n =
-		virtqueue_write(chain, 0, console->input, console->input_len);
+	size_t n;
 
+	pthread_mutex_lock(&console->input_lock);
+	n = len < console->input_len ? (size_t)len : console->input_len;
+	memcpy(bytes, console->input, n);
 	console->input_len -= n;
 	memmove(console->input, console->input + n, console->input_len);
-	return (uint32_t)n;
+	pthread_mutex_unlock(&console->input_lock);
+	return n;
+}
+
+static bool has_input(struct virtio_console *console)
+{
+	bool has;
+
+	pthread_mutex_lock(&console->input_lock);
+	has = console->input_len;
+	pthread_mutex_unlock(&console->input_lock);
+	return has;
 }
 
 static void give_input(struct virtio_console *console)
@@ -66,18 +80,20 @@ static void give_input(struct virtio_console *console)
 	struct virtio_device *device = &console->device;
 	struct virtqueue_chain *chain = &device->chain;
 	struct virtqueue *queue = &device->queues[QUEUE_INPUT];
+	uint8_t bytes[INPUT_SIZE];
 	bool given = false;
 
-	pthread_mutex_lock(&console->input_lock);
-	while (console->input_len &&
+	while (has_input(console) &&
 	       virtio_device_pop(device, QUEUE_INPUT, chain)) {
-		virtqueue_push(queue, chain, fill(console, chain));
+		size_t n = take_input(console, bytes, chain->in_len);
+
+		virtqueue_write(chain, 0, bytes, n);
+		virtqueue_push(queue, chain, (uint32_t)n);
 		given = true;
 	}
 	/* New buffers matter only while there is something to put in. */
-	if (console->input_len && virtqueue_enable_notify(queue))
+	if (has_input(console) && virtqueue_enable_notify(queue))
 		virtio_device_mark(device, QUEUE_INPUT);
-	pthread_mutex_unlock(&console->input_lock);
 	if (!given)
 		return;
 	virtio_device_signal(device, QUEUE_INPUT);

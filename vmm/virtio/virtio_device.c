@@ -120,7 +120,7 @@ int virtio_device_pop(struct virtio_device *device, unsigned queue,
 {
 	int rc;
 
-	if (device->broken)
+	if (device->broken || device->stopping)
 		return 0;
 	rc = virtqueue_pop(&device->queues[queue], chain);
 	if (rc < 0)
@@ -153,8 +153,7 @@ void virtio_device_serve(struct virtio_device *device, unsigned index,
 	unsigned left = queue->size;
 
 	virtqueue_disable_notify(queue);
-	while (left && !device->stopping &&
-	       virtio_device_pop(device, index, chain)) {
+	while (left && virtio_device_pop(device, index, chain)) {
 		virtqueue_push(queue, chain, serve(device, chain));
 		virtio_device_signal(device, index);
 		left--;
@@ -169,7 +168,7 @@ void virtio_device_poll(struct virtio_device *device, int fd, short events)
 	device->poll_events = events;
 }
 
-static void work(struct virtio_device *device, short revents)
+static void work(struct virtio_device *device, const struct pollfd *polled)
 {
 	uint32_t queues = atomic_exchange(&device->notified, 0);
 
@@ -178,8 +177,10 @@ static void work(struct virtio_device *device, short revents)
 	for (unsigned i = 0; i < device->ops->nr_queues; i++)
 		if (queues >> i & 1)
 			device->ops->notified(device, i);
-	if (revents && device->ops->ready)
-		device->ops->ready(device, revents);
+	/* Meanwhile the device may have been reset, and polls another. */
+	if (polled->revents && polled->fd == device->poll_fd &&
+	    device->poll_events)
+		device->ops->ready(device, polled->revents);
 }
 
 static void *run(void *arg)
@@ -204,7 +205,7 @@ static void *run(void *arg)
 		if (fds[0].revents && read(device->kick, &count, 8) < 0)
 			continue;
 		pthread_mutex_lock(&device->lock);
-		work(device, fds[1].revents);
+		work(device, &fds[1]);
 		pthread_mutex_unlock(&device->lock);
 	}
 	return NULL;

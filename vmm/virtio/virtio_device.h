@@ -128,7 +128,8 @@ typedef uint32_t (*virtio_serve_fn)(struct virtio_device *device,
 void virtio_device_serve(struct virtio_device *device, unsigned queue,
 			 virtio_serve_fn serve);
 
-/* As virtqueue_pop, except that a broken queue counts as none: 1 or 0. */
+/* As virtqueue_pop, except that a broken queue counts as none, and so do all when
+ * the device is to stop: 1 or 0. */
 int virtio_device_pop(struct virtio_device *device, unsigned queue,
 		      struct virtqueue_chain *chain);
 /* After pushing: an interrupt, if the driver wishes. */

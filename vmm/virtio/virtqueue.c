@@ -14,6 +14,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
+/* 2.7.5: which bounds the work that a chain can make. */
+#define CHAIN_BYTES_MAX (UINT64_C(1) << 32)
+
 /* Indices and flags that the other side reads or writes meanwhile. */
 static uint16_t load16(const volatile void *at)
 {
@@ -57,6 +60,7 @@ int virtqueue_enable(struct virtqueue *queue, const struct dma *dma,
 {
 	uint64_t n = queue->size;
 
+	queue->broken = false;
 	queue->dma = dma;
 	queue->event_idx = features >> VIRTIO_RING_F_EVENT_IDX & 1;
 	queue->indirect = features >> VIRTIO_RING_F_INDIRECT_DESC & 1;
@@ -99,6 +103,8 @@ static int add_buffer(struct virtqueue *queue, struct virtqueue_chain *chain,
 					  "write");
 	if (!desc->len)
 		return 0;
+	if (chain->out_len + chain->in_len + desc->len > CHAIN_BYTES_MAX)
+		return break_queue(queue, "a chain of more than 4 GiB");
 	if (!queue->named)
 		hva = dma_map(dma, desc->addr, desc->len);
 	if (!hva &&
@@ -116,10 +122,12 @@ static int add_buffer(struct virtqueue *queue, struct virtqueue_chain *chain,
 	return 0;
 }
 
-/* Where descriptors come from: the queue's own table, or an indirect one. */
+/* Where descriptors come from: the queue's own table, or an indirect one, which
+ * may lie at any address. */
 struct table {
-	const struct vring_desc *descs;
+	const char *bytes;
 	unsigned nr;
+	bool indirect;
 };
 
 static struct vring_desc read_desc(const struct table *table, unsigned i)
@@ -127,7 +135,7 @@ static struct vring_desc read_desc(const struct table *table, unsigned i)
 	struct vring_desc desc;
 
 	/* Once: the driver may be changing it. */
-	memcpy(&desc, &table->descs[i], sizeof(desc));
+	memcpy(&desc, table->bytes + i * sizeof(desc), sizeof(desc));
 	atomic_signal_fence(memory_order_seq_cst);
 	return desc;
 }
@@ -141,42 +149,53 @@ static int enter_indirect(struct virtqueue *queue,
 	if (!queue->indirect)
 		return break_queue(queue, "an indirect table, which was not "
 					  "negotiated");
-	if (table->descs != queue->descs)
+	if (table->indirect)
 		return break_queue(queue, "an indirect table in another");
 	if (desc->flags & VRING_DESC_F_NEXT)
 		return break_queue(queue, "a descriptor both indirect and with "
 					  "a next one");
 	if (!nr || desc->len % sizeof(*desc) || nr > UINT16_MAX)
 		return break_queue(queue, "an indirect table of bad length");
+	table->indirect = true;
 	table->nr = nr;
-	table->descs = dma_map(queue->dma, desc->addr, desc->len);
-	if (!table->descs)
+	table->bytes = dma_map(queue->dma, desc->addr, desc->len);
+	if (!table->bytes)
 		return break_queue(queue, "an indirect table is not in RAM");
 	return 0;
 }
 
+/* The next descriptor that names a buffer. */
+static int next_desc(struct virtqueue *queue, struct table *table,
+		     unsigned next, struct vring_desc *desc)
+{
+	int rc;
+
+	for (;;) {
+		if (next >= table->nr)
+			return break_queue(queue, "a descriptor's number lies "
+						  "outside its table");
+		*desc = read_desc(table, next);
+		if (!(desc->flags & VRING_DESC_F_INDIRECT))
+			return 0;
+		rc = enter_indirect(queue, desc, table);
+		if (rc)
+			return rc;
+		next = 0;
+	}
+}
+
 static int read_chain(struct virtqueue *queue, struct virtqueue_chain *chain)
 {
-	struct table table = {queue->descs, queue->size};
+	struct table table = {(const char *)queue->descs, queue->size, false};
 	unsigned next = chain->head;
-	int rc = 0;
 
 	/* The longest chain allowed; a longer one goes round in circles. */
 	for (unsigned n = 0; n < VIRTQUEUE_SIZE_MAX; n++) {
 		struct vring_desc desc;
+		int rc = next_desc(queue, &table, next, &desc);
 
-		if (next >= table.nr)
-			return break_queue(queue, "a descriptor's number lies "
-						  "outside its table");
-		desc = read_desc(&table, next);
-		if (desc.flags & VRING_DESC_F_INDIRECT) {
-			rc = enter_indirect(queue, &desc, &table);
-			if (rc)
-				return rc;
-			next = 0;
-			continue;
-		}
-		rc = add_buffer(queue, chain, &desc);
+		if (!rc)
+			rc = add_buffer(queue, chain, &desc);
 		if (rc || !(desc.flags & VRING_DESC_F_NEXT))
 			return rc;
 		next = desc.next;

@@ -15,16 +15,12 @@
 
 static bool overlaps(gpa_t a, uint64_t a_len, gpa_t b, uint64_t b_len)
 {
-	return a < b + b_len && b < a + a_len;
+	return b_len && a < b + b_len && b < a + a_len;
 }
 
-static void *map(void *ctx, gpa_t gpa, uint64_t len)
+static char *ram(const struct ring_memory *memory, gpa_t gpa, uint64_t len)
 {
-	const struct ring_memory *memory = ctx;
-
 	ck_assert_uint_gt(len, 0); /* the contract's */
-	if (overlaps(gpa, len, memory->bad, memory->bad_len))
-		return NULL;
 	if (gpa < RING_LOW && len <= RING_LOW - gpa)
 		return memory->low + gpa;
 	if (gpa >= RING_HIGH && gpa - RING_HIGH < RING_HIGH_LEN &&
@@ -33,12 +29,26 @@ static void *map(void *ctx, gpa_t gpa, uint64_t len)
 	return NULL;
 }
 
+static void *map(void *ctx, gpa_t gpa, uint64_t len)
+{
+	const struct ring_memory *memory = ctx;
+
+	return overlaps(gpa, len, memory->bad, memory->bad_len)
+		       ? NULL
+		       : ram(memory, gpa, len);
+}
+
+static bool is_ram(void *ctx, gpa_t gpa, uint64_t len)
+{
+	return ram(ctx, gpa, len);
+}
+
 void ring_memory_init(struct ring_memory *memory)
 {
 	*memory = (struct ring_memory){
 		.low = must_alloc(RING_LOW),
 		.high = must_alloc(RING_HIGH_LEN),
-		.dma = {map, memory},
+		.dma = {map, is_ram, memory},
 	};
 	memset(memory->low, 0, RING_LOW);
 	memset(memory->high, 0, RING_HIGH_LEN);

@@ -133,6 +133,15 @@ START_TEST(eisa_id_is_compressed_as_elsewhere)
 }
 END_TEST
 
+START_TEST(string_ends_with_a_zero)
+{
+	aml_name_string(&aml, "_HID", "ab");
+	aml_name_string(&aml, "X", "");
+	ASSERT_BYTES(0x08, '_', 'H', 'I', 'D', 0x0d, 'a', 'b', 0, /* empty */
+		     0x08, 'X', '_', '_', '_', 0x0d, 0);
+}
+END_TEST
+
 START_TEST(package_holds_its_integers)
 {
 	static const uint64_t values[] = {5, 0};
@@ -162,6 +171,13 @@ START_TEST(edge_triggered_interrupt_says_so)
 {
 	aml_interrupt(&aml, 4, false);
 	ASSERT_BYTES(0x89, 6, 0, 0x03, 1, 4, 0, 0, 0);
+}
+END_TEST
+
+START_TEST(memory_says_where_and_how_much)
+{
+	aml_memory(&aml, 0xfeb01000, 0x2000);
+	ASSERT_BYTES(0x86, 9, 0, 1, 0, 0x10, 0xb0, 0xfe, 0, 0x20, 0, 0);
 }
 END_TEST
 
@@ -240,6 +256,8 @@ Suite *aml_suite(void)
 	TCase *tc = tcase_create("aml");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, string_ends_with_a_zero);
+	tcase_add_test(tc, memory_says_where_and_how_much);
 	tcase_add_test(tc, integers_take_the_shortest_form);
 	tcase_add_test(tc, short_names_are_filled_up);
 	tcase_add_test(tc, package_length_counts_itself_at_every_edge);

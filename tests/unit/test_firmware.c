@@ -27,6 +27,8 @@ static const struct firmware_params cases[] = {
 	{MACHINE_MINIMAL, 1, FIRMWARE_BASE, 0},
 	{MACHINE_MINIMAL, 2, FIRMWARE_BASE, 0},
 	{MACHINE_MINIMAL, 254, 0x7fff0000, 0},
+	{MACHINE_MINIMAL, 2, FIRMWARE_BASE, 1},
+	{MACHINE_MINIMAL, 1, FIRMWARE_BASE, MACHINE_VIRTIO_MAX},
 };
 
 #define NR_CASES (int)(sizeof(cases) / sizeof(*cases))
@@ -387,7 +389,7 @@ START_TEST(dsdt_of_the_minimal_machine_has_serial_port_and_panic_alone)
 	const uint8_t *crs, *end;
 
 	build(_i);
-	if (pc())
+	if (pc() || params.virtio)
 		return;
 	crs = device_resources("COM1", &n);
 	ck_assert_uint_eq(n, sizeof(want));
@@ -401,6 +403,53 @@ START_TEST(dsdt_of_the_minimal_machine_has_serial_port_and_panic_alone)
 	ck_assert_uint_eq(n, sizeof(panic));
 	ck_assert_mem_eq(crs, panic, n);
 	ck_assert_ptr_eq(crs + n, bytes + dsdt() + get(dsdt() + 4, 4));
+}
+END_TEST
+
+/* A virtio device's memory (6.4.3.4: writable) and interrupt (6.4.3.6: consumed,
+ * edge, active high). */
+static void check_virtio(unsigned index, uint32_t base, uint32_t gsi)
+{
+	/* Name(_HID, "LNRO0005"), Name(_UID, index) */
+	const uint8_t hid[] = "\x08_HID\x0dLNRO0005";
+	uint8_t want[] = {0x86, 9,    0, 1, 0,	  0, 0, 0, 0, 0x10, 0,
+			  0,	0x89, 6, 0, 0x03, 1, 0, 0, 0, 0,    0x79};
+	const uint8_t *crs, *end = bytes + dsdt() + get(dsdt() + 4, 4), *at;
+	char name[5];
+	size_t n;
+
+	snprintf(name, sizeof(name), "VR%02u", index);
+	crs = device_resources(name, &n);
+	memcpy(want + 4, &base, 4);
+	memcpy(want + 17, &gsi, 4);
+	ck_assert_uint_eq(n, sizeof(want) + 1);
+	ck_assert_mem_eq(crs, want, sizeof(want));
+	at = memmem(bytes, (size_t)(end - bytes), name, 4);
+	ck_assert_ptr_nonnull(memmem(at, (size_t)(crs - at), hid, sizeof(hid)));
+}
+
+START_TEST(dsdt_tells_of_virtio_devices)
+{
+	/* Nobody else's: timer, serial port, clock, ACPI, keyboard, PIC. */
+	uint32_t taken =
+		1u << 0 | 1u << 1 | 1u << 2 | 1u << 4 | 1u << 8 | 1u << 9;
+
+	build(_i);
+	for (unsigned i = 0; i < params.virtio; i++) {
+		unsigned gsi = machine_virtio_gsi(i);
+
+		ck_assert_uint_lt(gsi, IOAPIC_PINS);
+		ck_assert(!(taken & 1u << gsi));
+		taken |= 1u << gsi;
+		check_virtio(i, 0xfeb00000 + i * 0x1000, gsi);
+	}
+	/* And of no more. */
+	for (unsigned i = params.virtio; i < 100; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "VR%02u", i);
+		ck_assert_ptr_null(memmem(bytes, len, name, 4));
+	}
 }
 END_TEST
 
@@ -626,6 +675,7 @@ Suite *firmware_suite(void)
 	tcase_add_loop_test(
 		tc, dsdt_of_the_minimal_machine_has_serial_port_and_panic_alone,
 		0, NR_CASES);
+	tcase_add_loop_test(tc, dsdt_tells_of_virtio_devices, 0, NR_CASES);
 	tcase_add_loop_test(tc, fadt_of_the_pc_describes_fixed_hardware, 0,
 			    NR_CASES);
 	tcase_add_loop_test(tc, fadt_of_the_minimal_machine_is_hardware_reduced,

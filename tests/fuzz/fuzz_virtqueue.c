@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libFuzzer target for virtio devices as a driver sees them: an input is a script
+ * of register accesses and writes to guest memory. Seeds are in
+ * tests/data/fuzz_virtqueue.
+ *
+ * Guest memory is allocated to the byte, so that the sanitizer sees any access
+ * beyond. What is asked for while one notification is worked off is bounded. And
+ * after a reset every device works again with a well-formed ring.
+ *
+ * The devices' workers are threads as elsewhere; after each step of the script
+ * the target waits until they rest, so that an input does the same every time.
+ */
+#include "tests/unit/echo_device.h"
+#include "vmm/virtio/virtio_mmio.h"
+#include "vmm/virtio/virtio_rng.h"
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+#include <linux/virtio_ring.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOW	 0x6000u
+#define HIGH	 UINT64_C(0x100000000)
+#define HIGH_LEN 0x1000u
+
+/* Where the good ring is, in the end. */
+#define DESC	0x0
+#define AVAIL	0x1000
+#define USED	0x2000
+#define DATA	0x3000
+#define DATALEN 16
+
+/* A queue's worth of chains; of each, a table and its buffers. */
+#define MAPS_MAX (VIRTQUEUE_SIZE_MAX * (VIRTQUEUE_SIZE_MAX + 1u))
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+static char *low, *high;
+static _Atomic unsigned maps;
+
+static struct virtio_mmio devices[2];
+#define DEVICES (sizeof(devices) / sizeof(*devices))
+
+static void must(bool promise)
+{
+	if (!promise)
+		abort();
+}
+
+/* Guest memory. */
+
+static char *ram(gpa_t gpa, uint64_t len)
+{
+	must(len > 0);
+	if (gpa < LOW && len <= LOW - gpa)
+		return low + gpa;
+	if (gpa >= HIGH && gpa - HIGH < HIGH_LEN &&
+	    len <= HIGH_LEN - (gpa - HIGH))
+		return high + (gpa - HIGH);
+	return NULL;
+}
+
+static void *map(void *ctx, gpa_t gpa, uint64_t len)
+{
+	(void)ctx;
+	maps++;
+	return ram(gpa, len);
+}
+
+static bool is_ram(void *ctx, gpa_t gpa, uint64_t len)
+{
+	(void)ctx;
+	maps++;
+	return ram(gpa, len);
+}
+
+/* The device, by its registers. */
+
+static void rest(struct virtio_device *device)
+{
+	bool busy = true;
+
+	while (busy) {
+		pthread_mutex_lock(&device->lock);
+		busy = device->notified;
+		pthread_mutex_unlock(&device->lock);
+		if (busy)
+			sched_yield();
+	}
+	must(maps <= MAPS_MAX);
+	maps = 0;
+}
+
+static void access_bytes(struct virtio_mmio *mmio, unsigned at, void *bytes,
+			 unsigned len, enum bus_dir dir)
+{
+	/* The bus passes on what lies inside the range. */
+	if (at + len <= VIRTIO_MMIO_LEN)
+		virtio_mmio_access(mmio, at, bytes, len, dir);
+	rest(mmio->device);
+}
+
+static uint32_t get(struct virtio_mmio *mmio, unsigned reg)
+{
+	uint32_t value = 0;
+
+	access_bytes(mmio, reg, &value, 4, BUS_READ);
+	return value;
+}
+
+static void set(struct virtio_mmio *mmio, unsigned reg, uint32_t value)
+{
+	access_bytes(mmio, reg, &value, 4, BUS_WRITE);
+}
+
+static void set_half(struct virtio_mmio *mmio, unsigned reg, gpa_t value)
+{
+	set(mmio, reg, (uint32_t)value);
+	set(mmio, reg + 4, (uint32_t)(value >> 32));
+}
+
+/* Up to FEATURES_OK. */
+static void negotiate(struct virtio_mmio *mmio, uint32_t features)
+{
+	set(mmio, VIRTIO_MMIO_STATUS, 0);
+	set(mmio, VIRTIO_MMIO_STATUS, 3);
+	set(mmio, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0);
+	set(mmio, VIRTIO_MMIO_DRIVER_FEATURES, features);
+	set(mmio, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
+	set(mmio, VIRTIO_MMIO_DRIVER_FEATURES, 1);
+	set(mmio, VIRTIO_MMIO_STATUS, 11);
+}
+
+static void set_queue(struct virtio_mmio *mmio, uint32_t queue, uint32_t size,
+		      gpa_t desc, gpa_t avail, gpa_t used)
+{
+	set(mmio, VIRTIO_MMIO_QUEUE_SEL, queue);
+	set(mmio, VIRTIO_MMIO_QUEUE_NUM, size);
+	set_half(mmio, VIRTIO_MMIO_QUEUE_DESC_LOW, desc);
+	set_half(mmio, VIRTIO_MMIO_QUEUE_AVAIL_LOW, avail);
+	set_half(mmio, VIRTIO_MMIO_QUEUE_USED_LOW, used);
+	set(mmio, VIRTIO_MMIO_QUEUE_READY, 1);
+}
+
+/* A good driver: the device fills a buffer. */
+static void works(struct virtio_mmio *mmio)
+{
+	const struct vring_desc out = {DATA, DATALEN, VRING_DESC_F_NEXT, 1};
+	const struct vring_desc in = {HIGH, DATALEN, VRING_DESC_F_WRITE, 0};
+	struct vring_avail *avail = (struct vring_avail *)(low + AVAIL);
+	const struct vring_used *used = (struct vring_used *)(low + USED);
+
+	memset(low, 0, LOW);
+	memcpy(low + DESC, &out, sizeof(out));
+	memcpy(low + DESC + sizeof(out), &in, sizeof(in));
+	avail->ring[0] = 0;
+	avail->idx = 1;
+	negotiate(mmio, 0);
+	set_queue(mmio, 0, 2, DESC, AVAIL, USED);
+	set(mmio, VIRTIO_MMIO_STATUS, 15);
+	set(mmio, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	must(get(mmio, VIRTIO_MMIO_STATUS) == 15);
+	must(used->idx == 1);
+	must(used->ring[0].id == 0 && used->ring[0].len == DATALEN);
+	set(mmio, VIRTIO_MMIO_STATUS, 0);
+	must(get(mmio, VIRTIO_MMIO_STATUS) == 0);
+	must(get(mmio, VIRTIO_MMIO_INTERRUPT_STATUS) == 0);
+}
+
+/* The script: what is left of it. Beyond its end there are zeros. */
+struct script {
+	const uint8_t *at, *end;
+};
+
+static uint64_t take(struct script *s, size_t len)
+{
+	uint64_t value = 0;
+	size_t left = (size_t)(s->end - s->at);
+
+	if (len > left)
+		len = left;
+	memcpy(&value, s->at, len);
+	s->at += len;
+	return value;
+}
+
+/* Addresses: mostly good ones, and a byte says how not. */
+static gpa_t take_gpa(struct script *s)
+{
+	uint64_t kind = take(s, 1);
+
+	switch (kind) {
+	case 0xff:
+		return take(s, 8);
+	case 0xfe:
+		return HIGH + take(s, 2);
+	default:
+		return take(s, 2);
+	}
+}
+
+static void write_memory(struct script *s)
+{
+	gpa_t gpa = take_gpa(s);
+	size_t len = take(s, 1), left = (size_t)(s->end - s->at);
+	char *at;
+
+	if (len > left)
+		len = left;
+	at = len ? ram(gpa, len) : NULL;
+	if (at)
+		memcpy(at, s->at, len);
+	s->at += len;
+}
+
+static void write_desc(struct script *s)
+{
+	gpa_t gpa = take_gpa(s);
+	struct vring_desc desc = {.addr = take_gpa(s)};
+	char *at = ram(gpa, sizeof(desc));
+
+	desc.len = (uint32_t)take(s, 2);
+	desc.flags = (uint16_t)take(s, 1);
+	desc.next = (uint16_t)take(s, 1);
+	if (at)
+		memcpy(at, &desc, sizeof(desc));
+}
+
+static void any_access(struct virtio_mmio *mmio, struct script *s, bool write)
+{
+	unsigned at = take(s, 2) % VIRTIO_MMIO_LEN;
+	unsigned len = 1u << take(s, 1) % 4;
+	uint64_t value = write ? take(s, len) : 0;
+
+	access_bytes(mmio, at, &value, len, write ? BUS_WRITE : BUS_READ);
+}
+
+static void step(struct virtio_mmio *mmio, struct script *s)
+{
+	uint32_t queue, size;
+	gpa_t desc, avail;
+
+	switch (take(s, 1) % 10) {
+	case 0:
+		negotiate(mmio, (uint32_t)take(s, 4));
+		break;
+	case 1:
+		queue = (uint32_t)take(s, 1);
+		size = (uint32_t)take(s, 2);
+		desc = take_gpa(s);
+		avail = take_gpa(s);
+		set_queue(mmio, queue, size, desc, avail, take_gpa(s));
+		break;
+	case 2:
+		set(mmio, VIRTIO_MMIO_STATUS, (uint32_t)take(s, 1));
+		break;
+	case 3:
+		set(mmio, VIRTIO_MMIO_QUEUE_NOTIFY, (uint32_t)take(s, 1));
+		break;
+	case 4:
+		write_memory(s);
+		break;
+	case 5:
+		write_desc(s);
+		break;
+	case 6:
+		any_access(mmio, s, false);
+		break;
+	case 7:
+		any_access(mmio, s, true);
+		break;
+	case 8:
+		set(mmio, 4 * (unsigned)take(s, 1), (uint32_t)take(s, 4));
+		break;
+	default:
+		get(mmio, 4 * (unsigned)take(s, 1));
+	}
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	struct virtio_place place = {.dma = {map, is_ram, NULL}};
+	struct virtio_device *rng;
+
+	(void)argc;
+	(void)argv;
+	low = malloc(LOW);
+	high = malloc(HIGH_LEN);
+	must(low && high && !virtio_rng_create(&rng));
+	devices[0].device = &echo_create()->device;
+	devices[1].device = rng;
+	for (unsigned i = 0; i < DEVICES; i++)
+		must(!virtio_device_start(devices[i].device, &place));
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct script script = {data, data + size};
+	struct virtio_mmio *mmio = &devices[take(&script, 1) % DEVICES];
+
+	memset(low, 0, LOW);
+	memset(high, 0, HIGH_LEN);
+	while (script.at < script.end)
+		step(mmio, &script);
+	works(mmio);
+	return 0;
+}

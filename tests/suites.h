@@ -49,6 +49,7 @@ Suite *xen_suite(void);
 Suite *linux_suite(void);
 Suite *bzimage_suite(void);
 Suite *sandbox_suite(void);
+Suite *bus_error_suite(void);
 Suite *virtqueue_suite(void);
 Suite *virtio_device_suite(void);
 Suite *virtio_mmio_suite(void);

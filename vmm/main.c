@@ -24,6 +24,7 @@
 #include "pager/resident.h"
 #include "pager/trace.h"
 #include "vmm/boot/boot.h"
+#include "vmm/bus_error.h"
 #include "vmm/boot/bzimage.h"
 #include "vmm/console.h"
 #include "vmm/crash/core.h"
@@ -417,6 +418,15 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* Devices touch guest memory as threads of ours, not as KVM's. */
+static void wait_for_lost_pages(const struct session *s)
+{
+	const struct memory *memory = vm_memory(s->vm);
+
+	if (s->options.pager == PAGER_MAP)
+		bus_error_wait(memory->hva, memory->bytes, on_fatal);
+}
+
 static void report(struct session *s, int status)
 {
 	struct report r = {
@@ -530,6 +540,7 @@ static int run(struct session *s)
 	bool stopped;
 	int status;
 
+	wait_for_lost_pages(s);
 	if (vm_start(s->vm, &err))
 		stop_request(&s->stop, STATUS_HOST, "%s", err.text);
 	else if (sandbox_enter(&s->stop, s->options.verbose ? say : NULL)) {

@@ -49,6 +49,7 @@ static Suite *(*const suites[])(void) = {
 	sandbox_suite,
 	discard_suite,
 	virtio_rng_suite,
+	bus_error_suite,
 	virtqueue_suite,
 	virtio_device_suite,
 	virtio_mmio_suite,

@@ -151,7 +151,7 @@ GUEST_LIB := $(GO)/lib/cpu.o $(GO)/lib/trap.o $(GO)/lib/smp.o \
 GUEST_START := $(GO)/lib/start.o $(GUEST_LIB)
 GUEST_START_HIGH := $(GO)/lib/start-high.o $(GUEST_LIB)
 GUEST_HOSTILE := $(addprefix $(GO)/hostile/,main.o ports.o strings.o lines.o \
-	mmio.o chips.o)
+	mmio.o chips.o virtio.o)
 GUEST_KERNEL := $(GO)/kernel/main.o $(GO)/kernel/verify.o
 
 GUEST_ELFS := $(BUILD)/guest.elf $(GUEST_PROGRAMS:%=$(GB)/%.elf)

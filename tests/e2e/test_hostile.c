@@ -163,6 +163,7 @@ static const struct {
 } endings[] = {
 	{"exit", {7, 7}},	{"sleep", {0, 0}}, {"reset", {0, 0}},
 	{"fast-reset", {0, 1}}, {"i8042", {0, 1}}, {"i8042-output", {0, 1}},
+	{"panic", {120, 120}},
 };
 
 START_TEST(guest_ends_by_the_ports_of_its_machine)

@@ -306,6 +306,9 @@ void virtio_break(struct hostile *h)
 			set(device, QUEUE_READY, 0);
 		set(device, INTERRUPT_ACK, *reg(device, INTERRUPT_STATUS));
 	}
+	/* The next chains here may be no lists of bearable pages. */
+	if (id == ID_BALLOON && !h->wild)
+		set(device, STATUS, 0);
 }
 
 /* Registers. */

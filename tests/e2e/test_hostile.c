@@ -92,10 +92,10 @@ START_TEST(hostile_driver_harms_no_device)
 	char cmdline[64];
 	struct run *run;
 
-	snprintf(cmdline, sizeof(cmdline), "virtio=2 rounds=40 seed=%d%s", seed,
+	snprintf(cmdline, sizeof(cmdline), "virtio=3 rounds=40 seed=%d%s", seed,
 		 seed % 2 ? " only-virtio" : "");
 	run = VMM(must_built("guest/hostile.elf"), "--rng", "--console=virtio",
-		  "--pager", pagers[i / NR(machines)], "--machine",
+		  "--balloon", "--pager", pagers[i / NR(machines)], "--machine",
 		  machines[i % NR(machines)], i % 2 ? "-c1" : "-c2",
 		  i % 3 ? "-m128M" : "-m3G", "--timeout", "50", "-a", cmdline);
 	run_is(run, 0);

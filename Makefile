@@ -151,7 +151,7 @@ GUEST_LIB := $(GO)/lib/cpu.o $(GO)/lib/trap.o $(GO)/lib/smp.o \
 GUEST_START := $(GO)/lib/start.o $(GUEST_LIB)
 GUEST_START_HIGH := $(GO)/lib/start-high.o $(GUEST_LIB)
 GUEST_HOSTILE := $(addprefix $(GO)/hostile/,main.o ports.o strings.o lines.o \
-	mmio.o chips.o)
+	mmio.o chips.o virtio.o)
 GUEST_KERNEL := $(GO)/kernel/main.o $(GO)/kernel/verify.o
 
 GUEST_ELFS := $(BUILD)/guest.elf $(GUEST_PROGRAMS:%=$(GB)/%.elf)
@@ -375,7 +375,8 @@ FUZZ_MULTIBOOT := vmm/boot/multiboot_address.c vmm/boot/multiboot_parse.c
 FUZZ_SOURCES_fuzz_multiboot := vmm/boot/multiboot_header.c $(FUZZ_MULTIBOOT)
 FUZZ_SOURCES_fuzz_multiboot2 := vmm/boot/multiboot2_header.c $(FUZZ_MULTIBOOT)
 FUZZ_SOURCES_fuzz_virtqueue := tests/unit/echo_device.c \
-	$(addprefix vmm/virtio/,virtqueue.c virtio_device.c virtio_mmio.c virtio_rng.c)
+	$(addprefix vmm/virtio/,virtqueue.c virtio_device.c virtio_mmio.c virtio_rng.c \
+	virtio_console.c)
 
 $(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 	@mkdir -p $(@D)

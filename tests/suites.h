@@ -56,6 +56,11 @@ Suite *linux_suite(void);
 Suite *bzimage_suite(void);
 Suite *bus_error_suite(void);
 Suite *sandbox_suite(void);
+Suite *bus_error_suite(void);
+Suite *virtqueue_suite(void);
+Suite *virtio_device_suite(void);
+Suite *virtio_mmio_suite(void);
+Suite *virtio_rng_suite(void);
 
 /* With KVM, in the test process (tests/kvm/kvm.h). */
 Suite *vm_suite(void);

@@ -8,11 +8,17 @@
  *	sweep=N		first every port in every form, above the ISA devices'
  *			every N-th; and the chips' pages
  *	first=N ports=N	sweeps these ports only, default all
+ *	virtio=N	that many virtio devices are there; if any, rounds are
+ *			spent on them as well, and at the end they must work
+ *	only-virtio	rounds are spent on nothing else
+ *	fill		first waits for a byte on the serial port, then has a
+ *			device write into every page of the image's pattern
  *	wild		does what may end this guest, too
  *	end=NAME	ends by that port (ports.c) instead of the exit port
  *	exit=N		the status for the exit port, default 0
  */
 #include "guest/hostile/hostile.h"
+#include "guest/hostile/virtio.h"
 
 #include "guest/lib/cpu.h"
 #include "guest/lib/lapic.h"
@@ -30,8 +36,8 @@ extern const uint64_t pattern_start[], pattern_end[];
 struct hostile_count hostile_count;
 
 static char scratch[4 * PAGE] __attribute__((aligned(4096)));
-static uint64_t ram_end, far_end, seed, rounds, sweep, first, ports;
-static bool wild;
+static uint64_t ram_end, far_end, seed, rounds, sweep, first, ports, virtio;
+static bool wild, only_virtio;
 
 /* The last RAM below the device hole, and above. */
 static void find_ram(const struct mb2_info *info)
@@ -78,10 +84,18 @@ static void hammer(struct hostile *h)
 		ports_hammer, mmio_hammer, chips_ioapic, chips_uart,
 		chips_lapic,  chips_msr,   chips_idle,
 	};
+	static void (*const virtio_ways[])(struct hostile * h) = {
+		virtio_hammer,
+		virtio_break,
+		virtio_break,
+	};
 	uint64_t i;
 
 	for (i = 0; i < rounds; i++)
-		PICK(h, ways)(h);
+		if (only_virtio || (virtio && hostile_random(h) & 1))
+			PICK(h, virtio_ways)(h);
+		else
+			PICK(h, ways)(h);
 }
 
 static uint64_t run(uint64_t cpu, uint64_t cpus, void *arg)
@@ -111,6 +125,16 @@ static uint64_t run(uint64_t cpu, uint64_t cpus, void *arg)
 	return 0;
 }
 
+static void fill(void)
+{
+	print("hostile: waiting\n");
+	while (!(inb(ABI_PORT_COM1 + 5) & 1)) /* LSR, data ready */
+		;
+	inb(ABI_PORT_COM1);
+	virtio_fill((char *)pattern_start, (const char *)pattern_end);
+	print("hostile: filled\n");
+}
+
 int guest_main(uint32_t magic, const struct mb2_info *info)
 {
 	const char *cmdline = mb2_cmdline(info);
@@ -126,6 +150,15 @@ int guest_main(uint32_t magic, const struct mb2_info *info)
 	ports = option_number(cmdline, "ports", 65536 - first);
 	CHECK(ports <= 65536 - first);
 	wild = option_find(cmdline, "wild");
+	virtio = option_number(cmdline, "virtio", 0);
+	only_virtio = option_find(cmdline, "only-virtio");
+	CHECK(virtio || !only_virtio);
+	if (virtio)
+		CHECK_EQ(virtio_find(), virtio);
+	if (option_find(cmdline, "fill")) {
+		fill();
+		return 0;
+	}
 	find_ram(info);
 	cpus = smp_start();
 	CHECK(cpus <= HOSTILE_CPUS);
@@ -138,6 +171,8 @@ int guest_main(uint32_t magic, const struct mb2_info *info)
 	vm_ready();
 	smp_run_kernel(run, NULL);
 	chips_quiet();
+	if (!wild)
+		virtio_check();
 	print("\nhostile: alive after %lu ports, %lu strings, %lu addresses; "
 	      "%lu refused, %lu interrupts\n",
 	      hostile_count.ports, hostile_count.strings,

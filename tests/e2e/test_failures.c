@@ -117,6 +117,33 @@ START_TEST(image_cut_short_under_a_guest_stops_it)
 }
 END_TEST
 
+/* It is a device that touches the pages, in a thread that is no vCPU: not KVM
+ * finds out but the pager, or a signal. */
+START_TEST(image_cut_short_under_a_device_stops_it)
+{
+	struct run run = {.input = RUN_PIPE};
+	const char *path = must_file("hostile.elf");
+
+	must_copy_file(must_built("guest/hostile.elf"), path);
+	RUN_START(&run, path, "--pager", pagers[_i / 2], "--rng", "--machine",
+		  _i % 2 ? "pc" : "minimal", "-a", "virtio=1 fill");
+	run_expect(&run, "hostile: waiting\n");
+	ck_assert_int_eq(truncate(path, 64 << 10), 0);
+	run_write(&run, "x", 1);
+	run_end(&run);
+	if (!strcmp(pagers[_i / 2], "eager")) {
+		run_is(&run, 0);
+		run_out_has(&run, "hostile: filled\n");
+	} else {
+		run_is(&run, 121);
+		run_err_has(&run, path);
+		run_err_has(&run, "truncated");
+		ck_assert_double_lt(run.seconds, 30);
+	}
+	run_free(&run);
+}
+END_TEST
+
 /* File, offset, guest-physical address and cause. */
 START_TEST(message_of_a_failed_read_says_all)
 {
@@ -653,6 +680,8 @@ static void fill_pager(TCase *tcase)
 {
 	tcase_set_timeout(tcase, 120);
 	must_add_folder(tcase);
+	tcase_add_loop_test(tcase, image_cut_short_under_a_device_stops_it, 0,
+			    6);
 	tcase_add_loop_test(tcase, image_cut_short_under_a_guest_stops_it, 0,
 			    4);
 	tcase_add_test(tcase, message_of_a_failed_read_says_all);

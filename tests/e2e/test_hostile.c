@@ -71,6 +71,39 @@ START_TEST(hostile_guest_lives_to_its_end)
 }
 END_TEST
 
+/* What a device says of a driver's first mistake, and nothing else. */
+static void only_devices_complain(const struct run *run)
+{
+	const char *line = run->err.bytes;
+
+	while (*line) {
+		ck_assert_msg(!strncmp(line, "vmm: virtio-", 12), "%s", line);
+		line = strchr(line, '\n');
+		ck_assert_ptr_nonnull(line);
+		line++;
+	}
+}
+
+/* A driver that means harm, by itself and among everything else that does. At
+ * the end each device does its work. */
+START_TEST(hostile_driver_harms_no_device)
+{
+	int seed = 1 + _i, i = _i / SEEDS;
+	char cmdline[64];
+	struct run *run;
+
+	snprintf(cmdline, sizeof(cmdline), "virtio=3 rounds=40 seed=%d%s", seed,
+		 seed % 2 ? " only-virtio" : "");
+	run = VMM(must_built("guest/hostile.elf"), "--rng", "--console=virtio",
+		  "--balloon", "--pager", pagers[i / NR(machines)], "--machine",
+		  machines[i % NR(machines)], i % 2 ? "-c1" : "-c2",
+		  i % 3 ? "-m128M" : "-m3G", "--timeout", "50", "-a", cmdline);
+	run_is(run, 0);
+	only_devices_complain(run);
+	ck_assert_int_eq(count(&run->out, "\nhostile: alive after "), 1);
+}
+END_TEST
+
 /* A quarter of the ports in a run; and fewer in a machine that is emulated as
  * well, where all of them would take minutes. */
 START_TEST(every_port_can_be_accessed_in_every_form)
@@ -105,6 +138,24 @@ START_TEST(wild_guest_harms_itself_alone)
 }
 END_TEST
 
+/* The same of a driver. */
+START_TEST(wild_driver_harms_its_guest_alone)
+{
+	char cmdline[64];
+	struct run *run;
+
+	snprintf(cmdline, sizeof(cmdline),
+		 "wild virtio=1 only-virtio seed=%d rounds=60", 1 + _i);
+	run = VMM(must_built("guest/hostile.elf"), _i % 2 ? "-c2" : "-c1",
+		  "--rng", "--machine", machines[_i / 2 % 2], "--timeout", "3",
+		  "-a", cmdline, "--pager", pagers[_i % NR(pagers)]);
+	if (run->status > 120)
+		run_is(run, 124);
+	ck_assert_int_eq(count(&run->err, "ERROR: "), 0); /* a sanitizer's */
+	ck_assert_int_eq(count(&run->err, "runtime error"), 0);
+}
+END_TEST
+
 /* What a guest may end its VM by, and what must not. */
 static const struct {
 	const char *name;
@@ -112,6 +163,7 @@ static const struct {
 } endings[] = {
 	{"exit", {7, 7}},	{"sleep", {0, 0}}, {"reset", {0, 0}},
 	{"fast-reset", {0, 1}}, {"i8042", {0, 1}}, {"i8042-output", {0, 1}},
+	{"panic", {120, 120}},
 };
 
 START_TEST(guest_ends_by_the_ports_of_its_machine)
@@ -138,6 +190,9 @@ static void fill_hostile(TCase *tcase)
 	tcase_add_loop_test(tcase, every_port_can_be_accessed_in_every_form, 0,
 			    PORT_RUNS);
 	tcase_add_loop_test(tcase, wild_guest_harms_itself_alone, 0, WILD);
+	tcase_add_loop_test(tcase, hostile_driver_harms_no_device, 0,
+			    NR(machines) * NR(pagers) * SEEDS);
+	tcase_add_loop_test(tcase, wild_driver_harms_its_guest_alone, 0, WILD);
 	tcase_add_loop_test(tcase, guest_ends_by_the_ports_of_its_machine, 0,
 			    NR(endings) * NR(machines));
 }

@@ -12,6 +12,7 @@
  * the target waits until they rest, so that an input does the same every time.
  */
 #include "tests/unit/echo_device.h"
+#include "vmm/virtio/virtio_console.h"
 #include "vmm/virtio/virtio_mmio.h"
 #include "vmm/virtio/virtio_rng.h"
 
@@ -42,8 +43,23 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 static char *low, *high;
 static _Atomic unsigned maps;
 
-static struct virtio_mmio devices[2];
-#define DEVICES (sizeof(devices) / sizeof(*devices))
+enum {
+	ECHO,
+	RNG,
+	CONSOLE,
+	DEVICES
+};
+
+static struct virtio_mmio devices[DEVICES];
+
+/* The queue of a good driver's request, and how much is written into it. */
+static const struct {
+	uint32_t queue, len;
+} requests[DEVICES] = {
+	[ECHO] = {0, DATALEN},
+	[RNG] = {0, DATALEN},
+	[CONSOLE] = {1, 0},
+};
 
 static void must(bool promise)
 {
@@ -146,9 +162,11 @@ static void set_queue(struct virtio_mmio *mmio, uint32_t queue, uint32_t size,
 	set(mmio, VIRTIO_MMIO_QUEUE_READY, 1);
 }
 
-/* A good driver: the device fills a buffer. */
-static void works(struct virtio_mmio *mmio)
+/* A good driver: the device takes a buffer, and fills another. */
+static void works(unsigned device)
 {
+	struct virtio_mmio *mmio = &devices[device];
+	uint32_t queue = requests[device].queue;
 	const struct vring_desc out = {DATA, DATALEN, VRING_DESC_F_NEXT, 1};
 	const struct vring_desc in = {HIGH, DATALEN, VRING_DESC_F_WRITE, 0};
 	struct vring_avail *avail = (struct vring_avail *)(low + AVAIL);
@@ -160,12 +178,13 @@ static void works(struct virtio_mmio *mmio)
 	avail->ring[0] = 0;
 	avail->idx = 1;
 	negotiate(mmio, 0);
-	set_queue(mmio, 0, 2, DESC, AVAIL, USED);
+	set_queue(mmio, queue, 2, DESC, AVAIL, USED);
 	set(mmio, VIRTIO_MMIO_STATUS, 15);
-	set(mmio, VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+	set(mmio, VIRTIO_MMIO_QUEUE_NOTIFY, queue);
 	must(get(mmio, VIRTIO_MMIO_STATUS) == 15);
 	must(used->idx == 1);
-	must(used->ring[0].id == 0 && used->ring[0].len == DATALEN);
+	must(used->ring[0].id == 0 &&
+	     used->ring[0].len == requests[device].len);
 	set(mmio, VIRTIO_MMIO_STATUS, 0);
 	must(get(mmio, VIRTIO_MMIO_STATUS) == 0);
 	must(get(mmio, VIRTIO_MMIO_INTERRUPT_STATUS) == 0);
@@ -239,12 +258,14 @@ static void any_access(struct virtio_mmio *mmio, struct script *s, bool write)
 	access_bytes(mmio, at, &value, len, write ? BUS_WRITE : BUS_READ);
 }
 
+static const uint8_t typed[2000];
+
 static void step(struct virtio_mmio *mmio, struct script *s)
 {
 	uint32_t queue, size;
 	gpa_t desc, avail;
 
-	switch (take(s, 1) % 10) {
+	switch (take(s, 1) % 11) {
 	case 0:
 		negotiate(mmio, (uint32_t)take(s, 4));
 		break;
@@ -276,23 +297,47 @@ static void step(struct virtio_mmio *mmio, struct script *s)
 	case 8:
 		set(mmio, 4 * (unsigned)take(s, 1), (uint32_t)take(s, 4));
 		break;
+	case 9: /* somebody types; only the console listens */
+		size = (uint32_t)take(s, 2) % sizeof(typed);
+		virtio_console_input(devices[CONSOLE].device, typed, size);
+		rest(devices[CONSOLE].device);
+		break;
 	default:
 		get(mmio, 4 * (unsigned)take(s, 1));
 	}
 }
 
+/* The terminal: looks at both ends of what it gets. */
+static void put(void *ctx, const void *bytes, size_t len)
+{
+	static volatile uint8_t sum;
+	const uint8_t *byte = bytes;
+
+	(void)ctx;
+	must(len > 0);
+	sum = byte[0] ^ byte[len - 1];
+}
+
+static void room(void *ctx)
+{
+	(void)ctx;
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	struct virtio_place place = {.dma = {map, is_ram, NULL}};
-	struct virtio_device *rng;
+	struct virtio_console_host host = {put, room, NULL};
+	struct virtio_device *rng, *console;
 
 	(void)argc;
 	(void)argv;
 	low = malloc(LOW);
 	high = malloc(HIGH_LEN);
-	must(low && high && !virtio_rng_create(&rng));
-	devices[0].device = &echo_create()->device;
-	devices[1].device = rng;
+	must(low && high && !virtio_rng_create(&rng) &&
+	     !virtio_console_create(&console, &host));
+	devices[ECHO].device = &echo_create()->device;
+	devices[RNG].device = rng;
+	devices[CONSOLE].device = console;
 	for (unsigned i = 0; i < DEVICES; i++)
 		must(!virtio_device_start(devices[i].device, &place));
 	return 0;
@@ -301,12 +346,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct script script = {data, data + size};
-	struct virtio_mmio *mmio = &devices[take(&script, 1) % DEVICES];
+	unsigned device = take(&script, 1) % DEVICES;
 
 	memset(low, 0, LOW);
 	memset(high, 0, HIGH_LEN);
 	while (script.at < script.end)
-		step(mmio, &script);
-	works(mmio);
+		step(&devices[device], &script);
+	works(device);
 	return 0;
 }

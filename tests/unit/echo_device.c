@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct echo *echo_of(struct virtio_device *device)
 {
@@ -18,6 +19,9 @@ static uint32_t serve(struct virtio_device *device,
 	size_t n;
 
 	echo_of(device)->requests++;
+	if (echo_of(device)->wait_fd &&
+	    read(echo_of(device)->wait_fd, bytes, 1) < 1)
+		abort();
 	if (virtqueue_read(chain, 0, bytes, 1) && bytes[0] == ECHO_FAIL) {
 		virtio_device_fail(device, "as it was told to");
 		return 0;

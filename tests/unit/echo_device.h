@@ -17,8 +17,10 @@
 struct echo {
 	struct virtio_device device; /* first */
 	uint8_t config[ECHO_CONFIG]; /* 1, 2, 3 ... */
+	int wait_fd; /* 0: none; a request waits for a byte from it */
+	_Atomic unsigned requests; /* begun */
 	/* lock held: */
-	unsigned started, resets, requests, ready, writes;
+	unsigned started, resets, ready, writes;
 };
 
 struct echo *echo_create(void);

@@ -32,6 +32,7 @@ static Suite *(*const suites[])(void) = {
 	virtqueue_suite,   virtio_device_suite,
 	virtio_mmio_suite, disk_suite,
 	virtio_blk_suite,
+	virtio_mmio_suite,
 };
 
 int main(void)

@@ -84,7 +84,7 @@ static uint32_t serve_inflate(struct virtio_device *device,
 		discard_pages(balloon_of(device), numbers,
 			      n / sizeof(*numbers));
 		offset += n;
-	} while (n == sizeof(numbers));
+	} while (n == sizeof(numbers) && !device->stopping);
 	return 0;
 }
 

@@ -56,6 +56,7 @@ static const struct option long_options[] = {
 	{"lazy-ram", no_argument, NULL, OPT_LAZY_RAM},
 	{"hypercalls", required_argument, NULL, OPT_HYPERCALLS},
 	{"console", required_argument, NULL, OPT_CONSOLE},
+	{"net", required_argument, NULL, 'n'},
 	{"rng", no_argument, NULL, OPT_RNG},
 	{"stats", optional_argument, NULL, OPT_STATS},
 	{"trace", required_argument, NULL, OPT_TRACE},
@@ -89,6 +90,7 @@ static const char help[] =
 	"      --mbi-addr ADDR  place of the boot information\n"
 	"      --lazy-ram       RAM without content through the pager, too\n"
 	"      --hypercalls ABI  kvm, xen (kvm)\n"
+	"  -n, --net tap=IF|passt=SOCKET[,mac=MAC]  virtio: a network device\n"
 	"      --console=virtio, --rng  virtio devices: console, entropy\n"
 	"      --stats[=json], --boot-timer  what happened, on stderr\n"
 	"      --trace FILE     a line per fault\n"
@@ -399,6 +401,8 @@ static enum options_result take(struct options *o, int option, char *arg)
 		return take_hypercalls(o, arg);
 	case OPT_CONSOLE:
 		return take_console(o, arg);
+	case 'n':
+		return take_device(o, VIRTIO_NET, "--net", arg);
 	case OPT_RNG:
 		return take_device(o, VIRTIO_RNG, "--rng", NULL);
 	case OPT_STATS:
@@ -459,7 +463,7 @@ enum options_result options_parse(struct options *options, int argc,
 		return usage("out of memory");
 	optind = 0; /* glibc: start anew, for tests that parse twice */
 	while (result == OPTIONS_RUN &&
-	       (option = getopt_long(argc, argv, "-m:c:a:p:i:d:qvh",
+	       (option = getopt_long(argc, argv, "-m:c:a:p:i:d:n:qvh",
 				     long_options, NULL)) != -1)
 		result = take(options, option, optarg);
 	if (result == OPTIONS_RUN && !options->image && optind < argc)

@@ -6,7 +6,9 @@
 
 #include "vmm/console.h"
 #include "vmm/virtio/virtio_blk.h"
+#include "vmm/virtio/net_option.h"
 #include "vmm/virtio/virtio_console.h"
+#include "vmm/virtio/virtio_net.h"
 #include "vmm/virtio/virtio_rng.h"
 
 static int create_rng(struct virtio_device **out, const char *arg,
@@ -73,6 +75,28 @@ static int create_blk(struct virtio_device **out, const char *arg,
 	return rc;
 }
 
+static int create_net(struct virtio_device **out, const char *arg,
+		      const struct virtio_host *host, struct virtio_error *err)
+{
+	struct net_option option;
+	struct net_backend *backend;
+	struct net_error net_err;
+	int rc = net_option_parse(&option, arg, &net_err);
+
+	(void)host;
+	if (!rc)
+		rc = option.create(&backend, option.place, &net_err);
+	if (rc) {
+		snprintf(err->text, sizeof(err->text), "%s", net_err.text);
+		return rc;
+	}
+	rc = virtio_net_create(out, backend, arg, option.mac);
+	if (rc)
+		snprintf(err->text, sizeof(err->text), "--net %.200s: %s", arg,
+			 strerror(-rc));
+	return rc;
+}
+
 static int (*const creators[VIRTIO_KINDS])(struct virtio_device **out,
 					   const char *arg,
 					   const struct virtio_host *host,
@@ -80,6 +104,7 @@ static int (*const creators[VIRTIO_KINDS])(struct virtio_device **out,
 	[VIRTIO_RNG] = create_rng,
 	[VIRTIO_CONSOLE] = create_console,
 	[VIRTIO_BLK] = create_blk,
+	[VIRTIO_NET] = create_net,
 };
 
 int virtio_create(struct virtio_device **out,

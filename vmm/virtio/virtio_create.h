@@ -11,6 +11,7 @@ enum virtio_kind {
 	VIRTIO_RNG,
 	VIRTIO_CONSOLE,
 	VIRTIO_BLK,
+	VIRTIO_NET,
 	VIRTIO_KINDS
 };
 

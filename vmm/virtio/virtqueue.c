@@ -246,9 +246,10 @@ void virtqueue_push_all(struct virtqueue *queue,
 	if (!queue->enabled)
 		return;
 	for (unsigned i = 0; i < nr; i++, queue->next_used++) {
-		memcpy(&queue->useds
-				->ring[queue->next_used & (queue->size - 1)],
-		       &elements[i], sizeof(*elements));
+		unsigned at = queue->next_used & (queue->size - 1);
+
+		memcpy(&queue->useds->ring[at], &elements[i],
+		       sizeof(*elements));
 		bytes += elements[i].len;
 	}
 	atomic_fetch_add_explicit(&queue->pushed, nr, memory_order_relaxed);

@@ -13,6 +13,7 @@ set -eu
 base='gcc make libc6-dev linux-libc-dev pkg-config libelf-dev zlib1g-dev'
 base="$base check gzip clang-format mandoc acpica-tools qemu-system-x86 xz-utils"
 base="$base gdb zstd lz4 bzip2 lzop kmod e2fsprogs strace"
+base="$base iproute2 passt"
 bench='gnuplot-nox'
 dev='clang shellcheck'
 

@@ -129,4 +129,5 @@ Suite *terminal_suite(void);
 Suite *kernels_suite(void);
 Suite *linux_devices_suite(void);
 Suite *linux_disks_suite(void);
+Suite *linux_net_suite(void);
 Suite *with_kvm_suite(void);

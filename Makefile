@@ -320,6 +320,8 @@ LACKS := $(strip \
 	$(shell test "$$(id -u)" = 0 || echo root) \
 	$(shell command -v iasl >/dev/null || echo iasl) \
 	$(shell command -v gdb >/dev/null || echo gdb) \
+	$(shell command -v passt >/dev/null || echo passt) \
+	$(shell test -c /dev/net/tun || echo tun) \
 	$(shell test ! -d /sys/module/kvm_pvm || echo whole) \
 	$(shell test ! -d /sys/module/kvm_amd || echo registers) \
 	$(shell test "$$(id -u)" = 0 -o -w /dev/userfaultfd -o \

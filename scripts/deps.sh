@@ -14,6 +14,7 @@ base='gcc make libc6-dev linux-libc-dev pkg-config libelf-dev zlib1g-dev'
 base="$base libseccomp-dev"
 base="$base check gzip clang-format mandoc acpica-tools qemu-system-x86 xz-utils"
 base="$base e2fsprogs gdb zstd lz4 bzip2 lzop busybox-static cpio binutils kmod strace"
+base="$base iproute2 passt"
 bench='gnuplot-nox'
 dev='clang shellcheck'
 

@@ -45,6 +45,10 @@ Suite *insn_suite(void);
 Suite *aml_suite(void);
 Suite *firmware_suite(void);
 Suite *fw_cfg_suite(void);
+Suite *net_option_suite(void);
+Suite *net_passt_suite(void);
+Suite *net_tap_suite(void);
+Suite *virtio_net_suite(void);
 Suite *xen_suite(void);
 Suite *virtqueue_suite(void);
 Suite *virtio_device_suite(void);
@@ -56,11 +60,6 @@ Suite *linux_suite(void);
 Suite *bzimage_suite(void);
 Suite *bus_error_suite(void);
 Suite *sandbox_suite(void);
-Suite *bus_error_suite(void);
-Suite *virtqueue_suite(void);
-Suite *virtio_device_suite(void);
-Suite *virtio_mmio_suite(void);
-Suite *virtio_rng_suite(void);
 
 /* With KVM, in the test process (tests/kvm/kvm.h). */
 Suite *vm_suite(void);

@@ -60,6 +60,7 @@ static const struct option long_options[] = {
 	{"hypercalls", required_argument, NULL, OPT_HYPERCALLS},
 	{"balloon", optional_argument, NULL, OPT_BALLOON},
 	{"console", required_argument, NULL, OPT_CONSOLE},
+	{"net", required_argument, NULL, 'n'},
 	{"rng", no_argument, NULL, OPT_RNG},
 	{"stats", optional_argument, NULL, OPT_STATS},
 	{"trace", required_argument, NULL, OPT_TRACE},
@@ -86,6 +87,7 @@ static const char help[] =
 	"  -i, --initrd FILE    a module whose string is its path\n"
 	"      --module FILE[,ARGS]  a module, with its string\n"
 	"  -d, --disk FILE[,ro]  a virtio disk; several: vda, vdb ...\n"
+	"  -n, --net tap=IF|passt=SOCKET[,mac=MAC]  a virtio network device\n"
 	"      --boot PROTOCOL  multiboot2, multiboot, pvh, linux, elf, long "
 	"(auto)\n"
 	"      --machine NAME   pc, minimal (pc)\n"
@@ -94,10 +96,10 @@ static const char help[] =
 	"      --mbi-addr ADDR  place of the boot information\n"
 	"      --lazy-ram       RAM without content through the pager, too\n"
 	"      --hypercalls ABI  kvm, xen (kvm)\n"
-	"      --console=virtio, --rng, --balloon[=SIZE]  virtio devices\n"
+	"      --console=virtio, --rng, --balloon[=SIZE]  more virtio devices\n"
 	"      --stats[=json], --boot-timer  what happened, on stderr\n"
-	"      --trace FILE     a line per fault\n"
-	"      --dump FILE      at the end, memory and registers, for gdb\n"
+	"      --trace FILE, --dump FILE  a line per fault; at the end, a "
+	"core\n"
 	"      --timeout SEC    stop with status 124 after SEC seconds\n"
 	"      --no-sandbox     keep every system call and privilege\n"
 	"  -q, --quiet, -v, --verbose, --version, -h, --help\n"
@@ -422,6 +424,8 @@ static enum options_result take(struct options *o, int option, char *arg)
 		return take_balloon(o, arg);
 	case OPT_CONSOLE:
 		return take_console(o, arg);
+	case 'n':
+		return take_device(o, VIRTIO_NET, "--net", arg);
 	case OPT_RNG:
 		return take_device(o, VIRTIO_RNG, "--rng", NULL);
 	case OPT_STATS:
@@ -497,7 +501,7 @@ enum options_result options_parse(struct options *options, int argc,
 		return usage("out of memory");
 	optind = 0; /* glibc: start anew, for tests that parse twice */
 	while (result == OPTIONS_RUN &&
-	       (option = getopt_long(argc, argv, "-m:c:a:p:i:d:qvh",
+	       (option = getopt_long(argc, argv, "-m:c:a:p:i:d:n:qvh",
 				     long_options, NULL)) != -1)
 		result = take(options, option, optarg);
 	if (result == OPTIONS_RUN && !options->image && optind < argc)

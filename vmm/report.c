@@ -46,16 +46,17 @@ static void devices_text(FILE *out, const struct report *r)
 
 	if (!r->nr_devices)
 		return;
-	fprintf(out, "%-14s %10s %14s %13s %10s\n", "device", "requests",
-		"bytes", "notifications", "interrupts");
+	fprintf(out, "%-14s %10s %14s %13s %10s %7s\n", "device", "requests",
+		"bytes", "notifications", "interrupts", "dropped");
 	for (unsigned i = 0; i < r->nr_devices; i++) {
 		virtio_device_stats(r->devices[i], &stats);
-		fprintf(out, "  %-12s %10llu %14llu %13llu %10llu\n",
+		fprintf(out, "  %-12s %10llu %14llu %13llu %10llu %7llu\n",
 			r->devices[i]->ops->name,
 			(unsigned long long)stats.requests,
 			(unsigned long long)stats.bytes,
 			(unsigned long long)stats.notifications,
-			(unsigned long long)stats.interrupts);
+			(unsigned long long)stats.interrupts,
+			(unsigned long long)stats.dropped);
 	}
 }
 
@@ -69,12 +70,13 @@ static void devices_json(FILE *out, const struct report *r)
 		fprintf(out,
 			"%s{\"name\":\"%s\",\"requests\":%llu,"
 			"\"bytes\":%llu,\"notifications\":%llu,"
-			"\"interrupts\":%llu}",
+			"\"interrupts\":%llu,\"dropped\":%llu}",
 			i ? "," : "", r->devices[i]->ops->name,
 			(unsigned long long)stats.requests,
 			(unsigned long long)stats.bytes,
 			(unsigned long long)stats.notifications,
-			(unsigned long long)stats.interrupts);
+			(unsigned long long)stats.interrupts,
+			(unsigned long long)stats.dropped);
 	}
 	fputc(']', out);
 }

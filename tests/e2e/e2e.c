@@ -31,6 +31,7 @@ int main(int argc, char *argv[])
 	srunner_add_suite(runner, linux_devices_suite());
 	srunner_add_suite(runner, linux_disks_suite());
 	srunner_add_suite(runner, linux_suite());
+	srunner_add_suite(runner, linux_net_suite());
 	srunner_add_suite(runner, with_kvm_suite());
 	srunner_add_suite(runner, rootfs_suite());
 	srunner_run_all(runner, CK_ENV);

@@ -131,5 +131,6 @@ Suite *linux_devices_suite(void);
 Suite *linux_disks_suite(void);
 Suite *sandbox_suite(void);
 Suite *linux_suite(void);
+Suite *linux_net_suite(void);
 Suite *with_kvm_suite(void);
 Suite *rootfs_suite(void);

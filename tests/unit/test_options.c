@@ -102,6 +102,19 @@ START_TEST(image_alone_gets_the_defaults)
 }
 END_TEST
 
+START_TEST(devices_keep_their_order)
+{
+	ACCEPT("-n", "tap=a", "--rng", "--net=passt=b", "guest.elf");
+	ck_assert_uint_eq(o.nr_devices, 3);
+	ck_assert_int_eq(o.devices[0].kind, VIRTIO_NET);
+	ck_assert_str_eq(o.devices[0].arg, "tap=a");
+	ck_assert_int_eq(o.devices[1].kind, VIRTIO_RNG);
+	ck_assert_int_eq(o.devices[2].kind, VIRTIO_NET);
+	ck_assert_str_eq(o.devices[2].arg, "passt=b");
+	options_fini(&o);
+}
+END_TEST
+
 START_TEST(memory_is_taken_in_each_spelling)
 {
 	static const struct {
@@ -523,6 +536,7 @@ Suite *options_suite(void)
 	TCase *tc = tcase_create("good");
 
 	tcase_add_test(tc, image_alone_gets_the_defaults);
+	tcase_add_test(tc, devices_keep_their_order);
 	tcase_add_test(tc, memory_is_taken_in_each_spelling);
 	tcase_add_test(tc, last_of_several_counts);
 	tcase_add_test(tc, cpus_are_taken_up_to_the_last_apic_id);

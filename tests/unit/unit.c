@@ -31,8 +31,9 @@ static Suite *(*const suites[])(void) = {
 	virtio_rng_suite,  bus_error_suite,
 	virtqueue_suite,   virtio_device_suite,
 	virtio_mmio_suite, disk_suite,
-	virtio_blk_suite,
-	virtio_mmio_suite,
+	virtio_blk_suite,  net_option_suite,
+	net_passt_suite,   net_tap_suite,
+	virtio_net_suite,
 };
 
 int main(void)

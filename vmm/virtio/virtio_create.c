@@ -8,7 +8,9 @@
 #include "vmm/console.h"
 #include "vmm/virtio/virtio_balloon.h"
 #include "vmm/virtio/virtio_blk.h"
+#include "vmm/virtio/net_option.h"
 #include "vmm/virtio/virtio_console.h"
+#include "vmm/virtio/virtio_net.h"
 #include "vmm/virtio/virtio_rng.h"
 
 static int create_rng(struct virtio_device **out,
@@ -97,14 +99,37 @@ static int create_balloon(struct virtio_device **out,
 	return rc;
 }
 
+static int create_net(struct virtio_device **out,
+		      const struct virtio_request *request,
+		      const struct virtio_host *host, struct virtio_error *err)
+{
+	struct net_option option;
+	struct net_backend *backend;
+	struct net_error net_err;
+	const char *arg = request->arg;
+	int rc = net_option_parse(&option, arg, &net_err);
+
+	(void)host;
+	if (!rc)
+		rc = option.create(&backend, option.place, &net_err);
+	if (rc) {
+		snprintf(err->text, sizeof(err->text), "%s", net_err.text);
+		return rc;
+	}
+	rc = virtio_net_create(out, backend, arg, option.mac);
+	if (rc)
+		snprintf(err->text, sizeof(err->text), "--net %.200s: %s", arg,
+			 strerror(-rc));
+	return rc;
+}
+
 static int (*const creators[VIRTIO_KINDS])(struct virtio_device **out,
 					   const struct virtio_request *request,
 					   const struct virtio_host *host,
 					   struct virtio_error *err) = {
-	[VIRTIO_RNG] = create_rng,
-	[VIRTIO_CONSOLE] = create_console,
-	[VIRTIO_BLK] = create_blk,
-	[VIRTIO_BALLOON] = create_balloon,
+	[VIRTIO_RNG] = create_rng, [VIRTIO_CONSOLE] = create_console,
+	[VIRTIO_BLK] = create_blk, [VIRTIO_BALLOON] = create_balloon,
+	[VIRTIO_NET] = create_net,
 };
 
 int virtio_create(struct virtio_device **out,

@@ -12,6 +12,7 @@ enum virtio_kind {
 	VIRTIO_CONSOLE,
 	VIRTIO_BLK,
 	VIRTIO_BALLOON,
+	VIRTIO_NET,
 	VIRTIO_KINDS
 };
 

@@ -252,6 +252,7 @@ void virtio_device_stats(const struct virtio_device *device,
 	*stats = (struct virtio_stats){
 		.notifications = device->notifications,
 		.interrupts = device->interrupts,
+		.dropped = device->dropped,
 	};
 	for (unsigned i = 0; i < device->ops->nr_queues; i++) {
 		stats->requests += device->queues[i].pushed;

@@ -72,7 +72,8 @@ struct virtio_device {
 	_Atomic uint32_t interrupt_status; /* 4.2.2 InterruptStatus */
 	_Atomic uint32_t notified; /* a bit per queue: not looked at yet */
 	_Atomic bool stopping;
-	_Atomic uint64_t notifications, interrupts; /* for statistics */
+	/* For statistics; dropped is the device's to count. */
+	_Atomic uint64_t notifications, interrupts, dropped;
 
 	pthread_mutex_t lock;
 	/* lock held: */
@@ -117,6 +118,7 @@ bool virtio_device_stop(struct virtio_device *device,
 struct virtio_stats {
 	uint64_t requests, bytes; /* chains given back; bytes in them */
 	uint64_t notifications, interrupts;
+	uint64_t dropped; /* what came to nothing: frames */
 };
 void virtio_device_stats(const struct virtio_device *device,
 			 struct virtio_stats *stats);

@@ -238,20 +238,35 @@ void virtqueue_unpop(struct virtqueue *queue)
 	queue->next_avail--;
 }
 
+void virtqueue_push_all(struct virtqueue *queue,
+			const struct vring_used_elem *elements, unsigned nr)
+{
+	uint64_t bytes = 0;
+
+	if (!queue->enabled)
+		return;
+	for (unsigned i = 0; i < nr; i++, queue->next_used++) {
+		unsigned at = queue->next_used & (queue->size - 1);
+
+		memcpy(&queue->useds->ring[at], &elements[i],
+		       sizeof(*elements));
+		bytes += elements[i].len;
+	}
+	atomic_fetch_add_explicit(&queue->pushed, nr, memory_order_relaxed);
+	atomic_fetch_add_explicit(&queue->bytes, bytes, memory_order_relaxed);
+	/* Release: the driver reads the elements after the index. */
+	store16(&queue->useds->idx, queue->next_used);
+}
+
 void virtqueue_push(struct virtqueue *queue,
 		    const struct virtqueue_chain *chain, uint32_t written)
 {
 	struct vring_used_elem element = {chain->head, written};
 
-	if (!queue->enabled)
-		return;
-	atomic_fetch_add_explicit(&queue->pushed, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&queue->bytes, chain->out_len + written,
-				  memory_order_relaxed);
-	memcpy(&queue->useds->ring[queue->next_used & (queue->size - 1)],
-	       &element, sizeof(element));
-	/* Release: the driver reads the element after the index. */
-	store16(&queue->useds->idx, ++queue->next_used);
+	if (queue->enabled)
+		atomic_fetch_add_explicit(&queue->bytes, chain->out_len,
+					  memory_order_relaxed);
+	virtqueue_push_all(queue, &element, 1);
 }
 
 /* Notifications, in both directions (2.7.7, 2.7.10). */

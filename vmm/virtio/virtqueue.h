@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <linux/virtio_ring.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -80,6 +81,11 @@ int virtqueue_pop(struct virtqueue *queue, struct virtqueue_chain *chain);
  * their beginning. Chains may be given back in any order. */
 void virtqueue_push(struct virtqueue *queue,
 		    const struct virtqueue_chain *chain, uint32_t written);
+
+/* The same for several, by their heads and lengths: the driver sees all of them
+ * at once. */
+void virtqueue_push_all(struct virtqueue *queue,
+			const struct vring_used_elem *elements, unsigned nr);
 
 /* Puts back the chain popped last, as if it had not been taken. */
 void virtqueue_unpop(struct virtqueue *queue);

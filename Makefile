@@ -288,7 +288,7 @@ $(ROOTFS)/disk.img: $(ROOTFS)/VERSIONS
 	$(Q)cp --sparse=always $(ROOTFS)/rootfs.img $@.tmp && mv -f $@.tmp $@
 
 # `make run-linux DISK=` is a shell without a disk.
-DISK ?=
+DISK ?= $(ROOTFS)/disk.img
 RUN_LINUX = $(if $(filter whole,$(LACKS)),scripts/with-kvm --nested,$(EMULATE))
 
 run-linux: $(BUILD)/vmm $(ROOTFS)/VERSIONS $(DISK) ## boot Linux to a prompt; poweroff ends it

@@ -152,7 +152,7 @@ if [ "${2-}" = inside ]; then
 	cp --sparse=always "$build/kernels/linux.elf" $ram
 	[ -z "${KVMTOOL:-}" ] || cp "$build/kernels/vmlinuz" $ram
 	keys=first_instruction,ready_marker,exit,pages,pages_present,bytes_read
-	keys=$keys,faults,IO,MMIO
+	keys=$keys,faults,IO,MMIO,accesses
 	plan >$ram/plan
 	$ram/pairs -k $keys -n "$rounds" -w 1 <$ram/plan >"$OUT/linux.csv"
 	measure_memory >"$OUT/linux-memory.csv"
@@ -219,12 +219,12 @@ NR == 1 {
 }
 END {
 	split("uffd map eager", pagers, " ")
-	printf "%-8s %16s %16s %10s %8s %8s %8s\n", "pager", \
+	printf "%-8s %16s %16s %10s %8s %8s %8s %8s\n", "pager", \
 		"to the entry, M", "to user space, M", "MiB read", "pages", \
-		"faults", "exits IO"
+		"faults", "exits", "serial"
 	for (i = 1; i <= 3; i++) {
 		p = pagers[i]
-		printf "%-8s %16.1f %16.1f %10.1f %8d %8d %8d\n", p, \
+		printf "%-8s %16.1f %16.1f %10.1f %8d %8d %8d %8d\n", p, \
 			median("entry-" p, "first_instruction") / 1000, \
 			median("boot-" p, "ready_marker") / 1000, \
 			median("boot-" p, "bytes_read") / 1048576, \

@@ -39,6 +39,29 @@ static double phase_us(const struct timeline *timeline, enum phase phase)
 	       1e3;
 }
 
+/* Who on the bus of ports was accessed how often. */
+static void ports_text(FILE *out, const struct bus *ports)
+{
+	fprintf(out, "\nports    ");
+	for (size_t i = 0; i < ports->nr_ranges; i++)
+		if (ports->accesses[i])
+			fprintf(out, " %s: %llu", ports->ranges[i].name,
+				(unsigned long long)ports->accesses[i]);
+}
+
+static void ports_json(FILE *out, const struct bus *ports)
+{
+	fprintf(out, ",\"ports\":[");
+	for (size_t i = 0; i < ports->nr_ranges; i++)
+		fprintf(out,
+			"%s{\"name\":\"%s\",\"port\":%llu,"
+			"\"accesses\":%llu}",
+			i ? "," : "", ports->ranges[i].name,
+			(unsigned long long)ports->ranges[i].base,
+			(unsigned long long)ports->accesses[i]);
+	fputc(']', out);
+}
+
 /* A table with a row per device. */
 static void devices_text(FILE *out, const struct report *r)
 {
@@ -115,6 +138,7 @@ void report_text(FILE *out, const struct report *r)
 		if (r->vm.exits[i])
 			fprintf(out, " %s: %llu", exit_name(i),
 				(unsigned long long)r->vm.exits[i]);
+	ports_text(out, r->vm.ports);
 	fprintf(out, "\nunclaimed ports: %llu mmio: %llu\n",
 		(unsigned long long)r->vm.unclaimed_ports,
 		(unsigned long long)r->vm.unclaimed_mmio);
@@ -166,6 +190,7 @@ void report_json(FILE *out, const struct report *r)
 	fprintf(out, "},\"unclaimed_ports\":%llu,\"unclaimed_mmio\":%llu",
 		(unsigned long long)r->vm.unclaimed_ports,
 		(unsigned long long)r->vm.unclaimed_mmio);
+	ports_json(out, r->vm.ports);
 	devices_json(out, r);
 	fprintf(out, "}\n");
 }

@@ -591,6 +591,7 @@ void vm_stats(const struct vm *vm, struct vm_stats *stats)
 	*stats = (struct vm_stats){
 		.exits = vm->env.exits.counts,
 		.nr_exits = EXIT_REASONS,
+		.ports = &vm->ports,
 		.unclaimed_ports = vm->ports.unclaimed,
 		.unclaimed_mmio = vm->mmio.unclaimed,
 		.slots = vm->memory.nr_slots,

@@ -96,6 +96,7 @@ struct vm_stats {
 	/* By KVM exit reason; names from exit_name. */
 	const _Atomic uint64_t *exits;
 	unsigned nr_exits;
+	const struct bus *ports; /* who was accessed how often */
 	uint64_t unclaimed_ports, unclaimed_mmio;
 	unsigned slots;
 };

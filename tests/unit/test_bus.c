@@ -92,6 +92,35 @@ START_TEST(empty_bus_floats_high_and_swallows_writes)
 }
 END_TEST
 
+static void ignore(void *ctx, uint64_t offset, void *data, unsigned len,
+		   enum bus_dir dir)
+{
+	(void)ctx;
+	(void)offset;
+	(void)data;
+	(void)len;
+	(void)dir;
+}
+
+START_TEST(accesses_are_counted_by_range)
+{
+	struct bus bus;
+	uint64_t v = 0;
+
+	bus_init(&bus);
+	ck_assert_int_eq(bus_add(&bus, 0x10, 4, "low", ignore, NULL), 0);
+	ck_assert_int_eq(bus_add(&bus, 0x14, 4, "high", ignore, NULL), 0);
+	bus_close(&bus);
+	bus_access(&bus, 0x10, &v, 4, BUS_READ);
+	bus_access(&bus, 0x11, &v, 1, BUS_WRITE);
+	bus_access(&bus, 0x17, &v, 1, BUS_READ);
+	bus_access(&bus, 0x12, &v, 4, BUS_READ); /* two bytes each */
+	bus_access(&bus, 0x40, &v, 4, BUS_READ);
+	ck_assert_uint_eq(atomic_load(&bus.accesses[0]), 4);
+	ck_assert_uint_eq(atomic_load(&bus.accesses[1]), 3);
+}
+END_TEST
+
 START_TEST(access_over_the_end_of_a_range_is_split_into_bytes)
 {
 	struct probe a = {.fill = 0x11};
@@ -262,6 +291,7 @@ Suite *bus_suite(void)
 
 	tcase_add_test(tc, access_reaches_the_device_with_its_offset);
 	tcase_add_test(tc, write_hands_the_bytes_over_untouched);
+	tcase_add_test(tc, accesses_are_counted_by_range);
 	tcase_add_test(tc, empty_bus_floats_high_and_swallows_writes);
 	tcase_add_test(tc, access_over_the_end_of_a_range_is_split_into_bytes);
 	tcase_add_test(

@@ -20,6 +20,8 @@ void bus_init(struct bus *bus)
 {
 	memset(bus->ranges, 0, sizeof(bus->ranges));
 	bus->nr_ranges = 0;
+	for (size_t i = 0; i < BUS_RANGES_MAX; i++)
+		atomic_init(&bus->accesses[i], 0);
 	bus->closed = false;
 	atomic_init(&bus->unclaimed, 0);
 }
@@ -73,6 +75,17 @@ static const struct bus_range *bus_find(const struct bus *bus, uint64_t addr,
 	return NULL;
 }
 
+/* [addr, addr + len) lies in the range. */
+static void range_access(struct bus *bus, const struct bus_range *r,
+			 uint64_t addr, void *data, unsigned len,
+			 enum bus_dir dir)
+{
+	/* A statistic: no order with anything else. */
+	atomic_fetch_add_explicit(&bus->accesses[r - bus->ranges], 1,
+				  memory_order_relaxed);
+	r->fn(r->ctx, addr - r->base, data, len, dir);
+}
+
 bool bus_access(struct bus *bus, uint64_t addr, void *data, unsigned len,
 		enum bus_dir dir)
 {
@@ -85,14 +98,14 @@ bool bus_access(struct bus *bus, uint64_t addr, void *data, unsigned len,
 	/* Devices know power-of-two widths only. */
 	r = (len & (len - 1)) ? NULL : bus_find(bus, addr, len);
 	if (r) {
-		r->fn(r->ctx, addr - r->base, data, len, dir);
+		range_access(bus, r, addr, data, len, dir);
 		return true;
 	}
 	/* Past the last address the bus wraps, as the adder does. */
 	for (i = 0; i < len; i++) {
 		r = bus_find(bus, addr + i, 1);
 		if (r) {
-			r->fn(r->ctx, addr + i - r->base, &bytes[i], 1, dir);
+			range_access(bus, r, addr + i, &bytes[i], 1, dir);
 			continue;
 		}
 		if (dir == BUS_READ)

@@ -40,6 +40,8 @@ struct bus {
 	struct bus_range ranges[BUS_RANGES_MAX];
 	size_t nr_ranges;
 	bool closed;
+	/* Any thread: accesses by range. */
+	_Atomic uint64_t accesses[BUS_RANGES_MAX];
 	/* Any thread: accesses with a byte that nobody claimed. */
 	_Atomic uint64_t unclaimed;
 };

@@ -229,7 +229,9 @@ END {
 			median("boot-" p, "ready_marker") / 1000, \
 			median("boot-" p, "bytes_read") / 1048576, \
 			median("boot-" p, "pages_present"), \
-			median("boot-" p, "faults"), median("boot-" p, "IO")
+			median("boot-" p, "faults"), \
+			median("boot-" p, "IO") + median("boot-" p, "MMIO"), \
+			median("boot-" p, "accesses")
 	}
 	uffd = median("boot-uffd", "ready_marker")
 	print ""

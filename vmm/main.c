@@ -295,7 +295,7 @@ static int make_pager(struct session *s)
 		.ctx = s,
 	};
 	int rc = pager_create(&s->pager, &config);
-	struct vm_error err;
+	struct error err;
 
 	/* Without KVM, another pager would be of no help. */
 	if (rc && vm_check_kvm(&err))
@@ -372,7 +372,7 @@ static int check_disk(const struct session *s, const char *arg,
 static int make_devices(struct session *s)
 {
 	const struct options *o = &s->options;
-	struct virtio_error err;
+	struct error err;
 	int status = 0;
 
 	s->host = (struct virtio_host){
@@ -416,7 +416,7 @@ static int make_vm(struct session *s)
 		.wake_ctx = &s->events,
 		.complain = o->quiet ? NULL : say,
 	};
-	struct vm_error err;
+	struct error err;
 	int rc = vm_create(&s->vm, &config, &err);
 
 	if (rc)
@@ -581,7 +581,7 @@ static bool explain(struct session *s, int status, bool stopped)
 /* From the first instruction to the last. */
 static int run(struct session *s)
 {
-	struct vm_error err;
+	struct error err;
 	bool stopped;
 	int status;
 
@@ -619,7 +619,7 @@ static int run(struct session *s)
 /* What is opened late otherwise is opened now. */
 static int prepare_sandbox(const struct options *o)
 {
-	struct sandbox_error err;
+	struct error err;
 
 	if (o->no_sandbox)
 		return 0;

@@ -13,3 +13,8 @@ int error_set(struct error *err, int rc, const char *format, ...)
 	va_end(args);
 	return rc;
 }
+
+void error_print(const char *line)
+{
+	fprintf(stderr, "vmm: %s\n", line);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Why something could not be made: the line that the user is to read, written
- * by whoever made the call that failed, and printed by main.
+ * by whoever made the call that failed, and printed by whoever gives up.
  */
 #pragma once
 
@@ -13,3 +13,6 @@ struct error {
 /* Fills err and returns rc, a negative errno. */
 __attribute__((format(printf, 3, 4))) int error_set(struct error *err, int rc,
 						    const char *format, ...);
+
+/* "vmm: LINE" on stderr. Any thread. */
+void error_print(const char *line);

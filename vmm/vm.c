@@ -13,8 +13,6 @@
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <pthread.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -66,17 +64,6 @@ struct vm {
 	struct memory memory;	    /* see memory.h */
 };
 
-__attribute__((format(printf, 3, 4))) static int
-error(struct vm_error *err, int rc, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(err->text, sizeof(err->text), format, args);
-	va_end(args);
-	return rc;
-}
-
 /* What Xen's console prints goes where the serial port's output does. */
 static void console_out(void *ctx, const uint8_t *bytes, size_t len)
 {
@@ -103,43 +90,46 @@ static int set_slot(void *ctx, unsigned slot, gpa_t gpa, uint64_t len,
 /* Creation, in order. */
 
 /* The mend that fits the device's owner and mode. */
-static int kvm_forbidden(struct vm_error *err)
+static int kvm_forbidden(struct error *err)
 {
 	const mode_t rw = S_IRGRP | S_IWGRP;
 	struct stat st;
 
 	if (!stat("/dev/kvm", &st) && st.st_gid && (st.st_mode & rw) == rw)
-		return error(err, -ENODEV,
-			     "/dev/kvm: KVM is forbidden to this user: join "
-			     "the device's group (sudo usermod -aG "
-			     "$(stat -c %%G /dev/kvm) $USER) and log in again");
-	return error(err, -ENODEV,
-		     "/dev/kvm: KVM is forbidden to this user: give access to "
-		     "the device (sudo setfacl -m u:$USER:rw /dev/kvm)");
+		return error_set(
+			err, -ENODEV,
+			"/dev/kvm: KVM is forbidden to this user: join "
+			"the device's group (sudo usermod -aG "
+			"$(stat -c %%G /dev/kvm) $USER) and log in again");
+	return error_set(
+		err, -ENODEV,
+		"/dev/kvm: KVM is forbidden to this user: give access to "
+		"the device (sudo setfacl -m u:$USER:rw /dev/kvm)");
 }
 
-static int open_kvm(struct vm *vm, struct vm_error *err)
+static int open_kvm(struct vm *vm, struct error *err)
 {
 	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->kvm < 0 &&
 	    (errno == ENOENT || errno == ENODEV || errno == ENXIO))
-		return error(err, -ENODEV,
-			     "/dev/kvm: KVM is missing: load the kernel module "
-			     "kvm_intel or kvm_amd, and enable virtualization "
-			     "in the firmware (or nested virtualization in the "
-			     "host)");
+		return error_set(
+			err, -ENODEV,
+			"/dev/kvm: KVM is missing: load the kernel module "
+			"kvm_intel or kvm_amd, and enable virtualization "
+			"in the firmware (or nested virtualization in the "
+			"host)");
 	if (vm->kvm < 0 && (errno == EACCES || errno == EPERM))
 		return kvm_forbidden(err);
 	if (vm->kvm < 0)
-		return error(err, -ENODEV, "/dev/kvm: %s", strerror(errno));
+		return error_set(err, -ENODEV, "/dev/kvm: %s", strerror(errno));
 	if (ioctl(vm->kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
-		return error(err, -ENODEV,
-			     "/dev/kvm: not the KVM API of version %d",
-			     KVM_API_VERSION);
+		return error_set(err, -ENODEV,
+				 "/dev/kvm: not the KVM API of version %d",
+				 KVM_API_VERSION);
 	return 0;
 }
 
-int vm_check_kvm(struct vm_error *err)
+int vm_check_kvm(struct error *err)
 {
 	struct vm vm;
 	int rc = open_kvm(&vm, err);
@@ -149,47 +139,48 @@ int vm_check_kvm(struct vm_error *err)
 	return rc;
 }
 
-static int check_capabilities(const struct vm *vm, struct vm_error *err)
+static int check_capabilities(const struct vm *vm, struct error *err)
 {
 	const struct chips_kind *kind = vm->chips.kind;
 
 	if (ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_IMMEDIATE_EXIT) <= 0)
-		return error(err, -ENODEV,
-			     "this kernel's KVM lacks KVM_CAP_IMMEDIATE_EXIT; "
-			     "Linux 4.12 or later has it");
+		return error_set(
+			err, -ENODEV,
+			"this kernel's KVM lacks KVM_CAP_IMMEDIATE_EXIT; "
+			"Linux 4.12 or later has it");
 	for (const struct chips_capability *c = kind->needed; c->name; c++)
 		if (ioctl(vm->kvm, KVM_CHECK_EXTENSION, c->number) <= 0)
-			return error(err, -ENODEV,
-				     "this kernel's KVM lacks %s; %s", c->name,
-				     kind->mend);
+			return error_set(err, -ENODEV,
+					 "this kernel's KVM lacks %s; %s",
+					 c->name, kind->mend);
 	return 0;
 }
 
-static int create_vm(struct vm *vm, struct vm_error *err)
+static int create_vm(struct vm *vm, struct error *err)
 {
 	do
 		vm->fd = ioctl(vm->kvm, KVM_CREATE_VM, 0);
 	while (vm->fd < 0 && errno == EINTR);
 	if (vm->fd < 0 && errno == EBUSY)
-		return error(err, -ENODEV,
-			     "KVM is busy: another hypervisor uses this "
-			     "processor's virtualization; stop it first");
+		return error_set(err, -ENODEV,
+				 "KVM is busy: another hypervisor uses this "
+				 "processor's virtualization; stop it first");
 	if (vm->fd < 0)
-		return error(err, -ENODEV, "KVM_CREATE_VM: %s",
-			     strerror(errno));
+		return error_set(err, -ENODEV, "KVM_CREATE_VM: %s",
+				 strerror(errno));
 	vm->chips.vm_fd = vm->fd;
 	return check_capabilities(vm, err);
 }
 
-static int get_cpuid(struct vm *vm, struct vm_error *err)
+static int get_cpuid(struct vm *vm, struct error *err)
 {
 	vm->cpuid = malloc(CPUID_LEN);
 	if (!vm->cpuid)
-		return error(err, -ENOMEM, "out of memory");
+		return error_set(err, -ENOMEM, "out of memory");
 	vm->cpuid->nent = CPUID_MAX;
 	if (ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, vm->cpuid))
-		return error(err, -errno, "KVM_GET_SUPPORTED_CPUID: %s",
-			     strerror(errno));
+		return error_set(err, -errno, "KVM_GET_SUPPORTED_CPUID: %s",
+				 strerror(errno));
 	if (ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
 		for (uint32_t i = 0; i < vm->cpuid->nent; i++)
 			if (vm->cpuid->entries[i].function == 1)
@@ -199,16 +190,17 @@ static int get_cpuid(struct vm *vm, struct vm_error *err)
 
 /* Does the end of RAM fit the addresses this host gives its guests? Before there
  * is a slot: with nested paging KVM refuses one that does not. */
-static int check_width(const struct vm *vm, struct vm_error *err)
+static int check_width(const struct vm *vm, struct error *err)
 {
 	const struct gpa_range *last = &vm->memory.ram[vm->memory.nr_ram - 1];
 	unsigned bits = cpuid_phys_bits(vm->cpuid->entries, vm->cpuid->nent);
 
 	if (bits < 64 && (last->start + last->len - 1) >> bits)
-		return error(err, -EINVAL,
-			     "--mem %llu MiB: does not fit the %u bits of a "
-			     "guest-physical address on this host",
-			     (unsigned long long)vm->config.memory >> 20, bits);
+		return error_set(
+			err, -EINVAL,
+			"--mem %llu MiB: does not fit the %u bits of a "
+			"guest-physical address on this host",
+			(unsigned long long)vm->config.memory >> 20, bits);
 	return 0;
 }
 
@@ -229,7 +221,7 @@ static bool nested_paging(void)
 }
 
 /* What the guest starts with is covered; the rest may wait (memory.h). */
-static int create_memory(struct vm *vm, struct vm_error *err)
+static int create_memory(struct vm *vm, struct error *err)
 {
 	int max_slots =
 		ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
@@ -239,11 +231,11 @@ static int create_memory(struct vm *vm, struct vm_error *err)
 			     set_slot, vm);
 
 	if (rc)
-		return error(err, rc,
-			     "cannot reserve %llu MiB of address space for "
-			     "guest memory: %s; try less --mem",
-			     (unsigned long long)vm->config.memory >> 20,
-			     strerror(-rc));
+		return error_set(err, rc,
+				 "cannot reserve %llu MiB of address space for "
+				 "guest memory: %s; try less --mem",
+				 (unsigned long long)vm->config.memory >> 20,
+				 strerror(-rc));
 	rc = check_width(vm, err);
 	if (rc)
 		return rc;
@@ -251,12 +243,12 @@ static int create_memory(struct vm *vm, struct vm_error *err)
 	for (size_t i = 0; !rc && boot_plan_hot(vm->config.plan, i, &hot); i++)
 		rc = memory_cover(&vm->memory, hot.start, hot.len);
 	if (rc)
-		return error(err, rc, "KVM_SET_USER_MEMORY_REGION: %s",
-			     strerror(-rc));
+		return error_set(err, rc, "KVM_SET_USER_MEMORY_REGION: %s",
+				 strerror(-rc));
 	return 0;
 }
 
-static int create_chips(struct vm *vm, struct vm_error *err)
+static int create_chips(struct vm *vm, struct error *err)
 {
 	struct kvm_enable_cap failures = {
 		.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE,
@@ -266,11 +258,11 @@ static int create_chips(struct vm *vm, struct vm_error *err)
 	int rc;
 
 	if (ioctl(vm->fd, KVM_SET_TSS_ADDR, (unsigned long)TSS_ADDR))
-		return error(err, -errno, "KVM_SET_TSS_ADDR: %s",
-			     strerror(errno));
+		return error_set(err, -errno, "KVM_SET_TSS_ADDR: %s",
+				 strerror(errno));
 	rc = vm->chips.kind->create(&vm->chips, &what);
 	if (rc)
-		return error(err, rc, "%s: %s", what, strerror(-rc));
+		return error_set(err, rc, "%s: %s", what, strerror(-rc));
 	/* Otherwise the guest would get #UD for what KVM cannot emulate. Kernels
 	 * before 5.15 do not have it. */
 	ioctl(vm->fd, KVM_ENABLE_CAP, &failures);
@@ -278,18 +270,19 @@ static int create_chips(struct vm *vm, struct vm_error *err)
 }
 
 /* Xen's hypercalls instead of KVM's. */
-static int enable_xen(struct vm *vm, struct vm_error *err)
+static int enable_xen(struct vm *vm, struct error *err)
 {
 	int rc = xen_exit_enable(vm->fd);
 
 	if (rc == -ENOTSUP)
-		return error(err, -ENODEV,
-			     "--hypercalls=xen: this kernel's KVM lacks "
-			     "KVM_CAP_X86_USER_SPACE_MSR; Linux 5.10 or later "
-			     "has it");
+		return error_set(
+			err, -ENODEV,
+			"--hypercalls=xen: this kernel's KVM lacks "
+			"KVM_CAP_X86_USER_SPACE_MSR; Linux 5.10 or later "
+			"has it");
 	if (rc)
-		return error(err, rc, "KVM_X86_SET_MSR_FILTER: %s",
-			     strerror(-rc));
+		return error_set(err, rc, "KVM_X86_SET_MSR_FILTER: %s",
+				 strerror(-rc));
 	vm->env.exits.xen = (struct xen_env){
 		.enabled = true,
 		.memory = &vm->memory,
@@ -302,7 +295,7 @@ static int enable_xen(struct vm *vm, struct vm_error *err)
 }
 
 static int create_vcpu(struct vm *vm, struct kvm_cpuid2 *edited,
-		       struct vm_error *err)
+		       struct error *err)
 {
 	int run_len = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	unsigned id = vm->nr_vcpus++;
@@ -316,12 +309,12 @@ static int create_vcpu(struct vm *vm, struct kvm_cpuid2 *edited,
 			edited->entries, edited->nent, CPUID_MAX);
 	rc = vcpu_init(&vm->vcpus[id], vm->fd, id, (size_t)run_len, edited,
 		       &vm->env);
-	return rc ? error(err, rc, "cannot create vCPU %u: %s", id,
-			  strerror(-rc))
+	return rc ? error_set(err, rc, "cannot create vCPU %u: %s", id,
+			      strerror(-rc))
 		  : 0;
 }
 
-static int create_vcpus(struct vm *vm, struct vm_error *err)
+static int create_vcpus(struct vm *vm, struct error *err)
 {
 	int max = ioctl(vm->kvm, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
 	struct kvm_cpuid2 *edited = malloc(CPUID_LEN);
@@ -332,17 +325,17 @@ static int create_vcpus(struct vm *vm, struct vm_error *err)
 	vm->env.vcpus = vm->vcpus;
 	vm->env.nr_vcpus = cpus;
 	if (max > 0 && cpus > (unsigned)max)
-		rc = error(err, -EINVAL, "--cpus %u: this host allows %d", cpus,
-			   max);
+		rc = error_set(err, -EINVAL, "--cpus %u: this host allows %d",
+			       cpus, max);
 	else if (!edited || !vm->vcpus)
-		rc = error(err, -ENOMEM, "out of memory");
+		rc = error_set(err, -ENOMEM, "out of memory");
 	while (!rc && vm->nr_vcpus < cpus)
 		rc = create_vcpu(vm, edited, err);
 	free(edited);
 	return rc;
 }
 
-static int create_devices(struct vm *vm, struct vm_error *err)
+static int create_devices(struct vm *vm, struct error *err)
 {
 	const struct vm_config *c = &vm->config;
 	struct board_config board = {
@@ -367,7 +360,8 @@ static int create_devices(struct vm *vm, struct vm_error *err)
 	virtio_slots_init(&vm->virtio, c->devices, c->nr_devices, &vm->mmio);
 	bus_close(&vm->ports);
 	bus_close(&vm->mmio);
-	return rc ? error(err, rc, "cannot create a timer: %s", strerror(-rc))
+	return rc ? error_set(err, rc, "cannot create a timer: %s",
+			      strerror(-rc))
 		  : 0;
 }
 
@@ -386,7 +380,7 @@ void vm_timer_expired(struct vm *vm)
 	board_timer_expired(&vm->board);
 }
 
-static int create_rest_timer(struct vm *vm, struct vm_error *err)
+static int create_rest_timer(struct vm *vm, struct error *err)
 {
 	const struct itimerspec every = {
 		.it_value = {.tv_sec = 1},
@@ -396,8 +390,8 @@ static int create_rest_timer(struct vm *vm, struct vm_error *err)
 	vm->rest_fd =
 		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (vm->rest_fd < 0 || timerfd_settime(vm->rest_fd, 0, &every, NULL))
-		return error(err, -errno, "cannot create a timer: %s",
-			     strerror(errno));
+		return error_set(err, -errno, "cannot create a timer: %s",
+				 strerror(errno));
 	return 0;
 }
 
@@ -419,7 +413,7 @@ void vm_rest_expired(struct vm *vm)
 	vm->rest_cpu_ns = ns;
 }
 
-static int arm(struct vm *vm, struct vm_error *err)
+static int arm(struct vm *vm, struct error *err)
 {
 	struct memory *m = &vm->memory;
 	struct pager_memory ranges[2];
@@ -434,22 +428,23 @@ static int arm(struct vm *vm, struct vm_error *err)
 	if (!rc)
 		rc = pager_arm(vm->config.pager, ranges, m->nr_ram);
 	if (rc == -EIO)
-		return error(err, rc, "%s", pager_failure(vm->config.pager));
+		return error_set(err, rc, "%s",
+				 pager_failure(vm->config.pager));
 	if (rc)
-		return error(err, rc, "cannot arm the pager: %s",
-			     strerror(-rc));
+		return error_set(err, rc, "cannot arm the pager: %s",
+				 strerror(-rc));
 	timeline_mark(vm->config.timeline, PHASE_ARMED);
 	return 0;
 }
 
 int vm_create(struct vm **out, const struct vm_config *config,
-	      struct vm_error *err)
+	      struct error *err)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
 	int rc;
 
 	if (!vm)
-		return error(err, -ENOMEM, "out of memory");
+		return error_set(err, -ENOMEM, "out of memory");
 	vm->config = *config;
 	vm->kvm = vm->fd = vm->rest_fd = -1;
 	vm->env.exits.ports = &vm->ports;
@@ -535,25 +530,25 @@ static int start_devices(struct vm *vm)
 	return virtio_slots_start(&vm->virtio, &place);
 }
 
-int vm_start(struct vm *vm, struct vm_error *err)
+int vm_start(struct vm *vm, struct error *err)
 {
 	int rc =
 		vcpu_set_entry(&vm->vcpus[0], boot_plan_entry(vm->config.plan));
 
 	if (rc)
-		return error(err, rc, "cannot set the entry state: %s",
-			     strerror(-rc));
+		return error_set(err, rc, "cannot set the entry state: %s",
+				 strerror(-rc));
 	rc = start_devices(vm);
 	if (rc)
-		return error(err, rc, "cannot start a device's thread: %s",
-			     strerror(-rc));
+		return error_set(err, rc, "cannot start a device's thread: %s",
+				 strerror(-rc));
 	vcpu_init_signal();
 	gate_begin_alone(&vm->env.gate);
 	for (unsigned i = 0; !rc && i < vm->nr_vcpus; i++)
 		rc = vcpu_start(&vm->vcpus[i]);
 	if (rc)
-		error(err, rc, "cannot start a vCPU's thread: %s",
-		      strerror(-rc));
+		error_set(err, rc, "cannot start a vCPU's thread: %s",
+			  strerror(-rc));
 	return rc;
 }
 

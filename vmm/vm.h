@@ -16,6 +16,7 @@
 #include "pager/trace.h"
 #include "vmm/boot/boot.h"
 #include "vmm/console.h"
+#include "vmm/error.h"
 #include "vmm/exit.h"
 #include "vmm/machine.h"
 #include "vmm/memory.h"
@@ -49,13 +50,8 @@ struct vm_config {
 	void (*complain)(const char *line);
 };
 
-/* One line for stderr: what, and the mend. */
-struct vm_error {
-	char text[512];
-};
-
 /* Can /dev/kvm be opened, and is it KVM? 0, or -ENODEV with err filled. */
-int vm_check_kvm(struct vm_error *err);
+int vm_check_kvm(struct error *err);
 
 /*
  * Creates everything, gives the plan to the pager and arms it. 0, or with err
@@ -64,10 +60,10 @@ int vm_check_kvm(struct vm_error *err);
  * does not have; other -errno of the host.
  */
 int vm_create(struct vm **out, const struct vm_config *config,
-	      struct vm_error *err);
+	      struct error *err);
 
 /* Makes the vCPUs' threads, which wait for vm_go. 0 or -errno. */
-int vm_start(struct vm *vm, struct vm_error *err);
+int vm_start(struct vm *vm, struct error *err);
 
 /* The guest runs. */
 void vm_go(struct vm *vm);

@@ -58,7 +58,7 @@ static void wake(void *ctx)
 	(void)ctx;
 }
 
-int guest_try_create(struct guest *guest, struct vm_error *err)
+int guest_try_create(struct guest *guest, struct error *err)
 {
 	struct pager_config pager = {
 		.mode = guest->config.pager,
@@ -88,14 +88,14 @@ int guest_try_create(struct guest *guest, struct vm_error *err)
 
 void guest_create(struct guest *guest)
 {
-	struct vm_error err;
+	struct error err;
 
 	ck_assert_msg(!guest_try_create(guest, &err), "%s", err.text);
 }
 
 void guest_start(struct guest *guest)
 {
-	struct vm_error err;
+	struct error err;
 
 	ck_assert_msg(!vm_start(guest->vm, &err), "%s", err.text);
 	vm_go(guest->vm);

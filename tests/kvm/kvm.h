@@ -47,7 +47,7 @@ struct guest {
 void guest_plan(struct guest *guest, const struct guest_config *config);
 
 /* Returns vm_create's result, and err as it is. */
-int guest_try_create(struct guest *guest, struct vm_error *err);
+int guest_try_create(struct guest *guest, struct error *err);
 void guest_create(struct guest *guest);
 
 void guest_start(struct guest *guest);

@@ -304,7 +304,7 @@ static void refused(const struct guest_config *config, int rc,
 		    const char *words)
 {
 	struct must_count before;
-	struct vm_error err;
+	struct error err;
 	struct guest guest;
 
 	must_count(&before);

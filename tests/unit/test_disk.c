@@ -19,7 +19,7 @@
 #include "vmm/virtio/disk.h"
 
 static struct disk disk;
-static struct disk_error err;
+static struct error err;
 
 static const char *make(const char *name, off_t len)
 {

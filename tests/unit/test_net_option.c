@@ -13,7 +13,7 @@
 
 static void parse(struct net_option *option, const char *arg)
 {
-	struct net_error err = {""};
+	struct error err = {""};
 	int rc = net_option_parse(option, arg, &err);
 
 	ck_assert_msg(!rc, "%s: %s", arg, err.text);
@@ -109,7 +109,7 @@ static const struct bad {
 
 START_TEST(bad_argument_is_named_with_the_mend)
 {
-	struct net_error err = {""};
+	struct error err = {""};
 	struct net_option option;
 
 	ck_assert_int_eq(net_option_parse(&option, bad[_i].arg, &err), -EINVAL);
@@ -121,7 +121,7 @@ END_TEST
 
 START_TEST(name_longer_than_any_socket_is_refused)
 {
-	struct net_error err = {""};
+	struct error err = {""};
 	struct net_option option;
 	char arg[400] = "passt=/";
 

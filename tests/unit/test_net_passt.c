@@ -275,7 +275,7 @@ END_TEST
 
 static void refuses(const char *path, const char *says)
 {
-	struct net_error err = {""};
+	struct error err = {""};
 	struct net_backend *none;
 
 	ck_assert_int_lt(net_passt_create(&none, path, &err), 0);
@@ -313,7 +313,7 @@ END_TEST
 
 START_TEST(busy_passt_is_not_waited_for)
 {
-	struct net_error err;
+	struct error err;
 	struct net_backend *first;
 	int fd = listen_at(must_file("busy"), 0);
 

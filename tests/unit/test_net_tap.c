@@ -48,7 +48,7 @@ static void setup(void)
 		.sll_family = AF_PACKET,
 		.sll_protocol = htons(ETHERTYPE),
 	};
-	struct net_error err;
+	struct error err;
 	int rc;
 
 	if (!have())
@@ -210,7 +210,7 @@ END_TEST
 
 static void refuses(const char *name, int expected, const char *says)
 {
-	struct net_error err = {""};
+	struct error err = {""};
 	struct net_backend *none;
 	struct must_count before;
 	int rc;

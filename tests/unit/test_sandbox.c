@@ -48,7 +48,7 @@ static struct stop stop;
 
 static void enter(const char *dump)
 {
-	struct sandbox_error err;
+	struct error err;
 
 	if (stop_init(&stop) || sandbox_init(dump, &err) ||
 	    !sandbox_enter(&stop, NULL))
@@ -251,7 +251,7 @@ static void *thread(void *arg)
 
 static void enter_with_thread(const char *dump, void (*act)(void))
 {
-	struct sandbox_error err;
+	struct error err;
 	pthread_t t;
 
 	pthread_barrier_init(&entered, NULL, 2);
@@ -542,7 +542,7 @@ static const struct {
 
 static void lack_seccomp(int i)
 {
-	struct sandbox_error err;
+	struct error err;
 
 	surround((uint32_t)missing[i].error);
 	if (sandbox_init(NULL, &err) != -missing[i].error)

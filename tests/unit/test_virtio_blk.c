@@ -61,7 +61,7 @@ static void make_disk(void)
 static void start(const char *words, uint64_t features)
 {
 	struct virtio_device *device;
-	struct disk_error err;
+	struct error err;
 	struct disk disk;
 	char arg[1024];
 

@@ -10,16 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int boot_error(struct image_error *err, int rc, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(err->text, sizeof(err->text), format, args);
-	va_end(args);
-	return rc;
-}
-
 void boot_note(const struct boot_plan *plan, const char *format, ...)
 {
 	char line[512];

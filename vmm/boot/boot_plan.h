@@ -6,6 +6,7 @@
 
 #include "guest/abi.h"
 #include "vmm/boot/boot.h"
+#include "vmm/boot/boot_error.h"
 #include "vmm/boot/bootinfo.h"
 #include "vmm/boot/memmap.h"
 #include "vmm/boot/multiboot_address.h"
@@ -101,10 +102,6 @@ struct boot_plan {
 };
 
 /* boot_place.c */
-
-/* Fills err, returns rc. */
-__attribute__((format(printf, 3, 4))) int
-boot_error(struct image_error *err, int rc, const char *format, ...);
 
 /* A line for -v. */
 __attribute__((format(printf, 2, 3))) void

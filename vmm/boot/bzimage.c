@@ -11,13 +11,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/boot/boot_error.h"
 #include "vmm/boot/unpack.h"
 
 #define HEADER_MAGIC	0x53726448 /* "HdrS" */
@@ -30,17 +30,6 @@
 
 static_assert(sizeof(struct setup_header) <= BZIMAGE_HEADER_MAX, "boot.rst");
 
-__attribute__((format(printf, 2, 3))) static int bad(struct image_error *err,
-						     const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(err->text, sizeof(err->text), format, args);
-	va_end(args);
-	return -ENOEXEC;
-}
-
 static int check_payload(struct bzimage *bz, const struct setup_header *hdr,
 			 uint64_t size, const char *path,
 			 struct image_error *err)
@@ -49,27 +38,30 @@ static int check_payload(struct bzimage *bz, const struct setup_header *hdr,
 		hdr->setup_sects ? hdr->setup_sects : SETUP_SECTS_OLD;
 
 	if (hdr->version < VERSION_PAYLOAD)
-		return bad(err,
-			   "%s: uses Linux's boot protocol %u.%02u, which does "
-			   "not say where the kernel is; 2.08 does (Linux "
-			   "2.6.26): give the vmlinux, an ELF file",
-			   path, hdr->version >> 8, hdr->version & 0xff);
+		return boot_error(
+			err, -ENOEXEC,
+			"%s: uses Linux's boot protocol %u.%02u, which does "
+			"not say where the kernel is; 2.08 does (Linux "
+			"2.6.26): give the vmlinux, an ELF file",
+			path, hdr->version >> 8, hdr->version & 0xff);
 	if (hdr->payload_length < PAYLOAD_MIN)
-		return bad(err,
-			   "%s: uses Linux's boot protocol (HdrS at 0x202), "
-			   "but payload_length is %" PRIu32
-			   ": there is no compressed kernel in it; give an ELF "
-			   "file",
-			   path, hdr->payload_length);
+		return boot_error(
+			err, -ENOEXEC,
+			"%s: uses Linux's boot protocol (HdrS at 0x202), "
+			"but payload_length is %" PRIu32
+			": there is no compressed kernel in it; give an ELF "
+			"file",
+			path, hdr->payload_length);
 	bz->payload = (uint64_t)(sectors + 1) * SECTOR + hdr->payload_offset;
 	bz->payload_len = hdr->payload_length;
 	if (bz->payload > size || bz->payload_len > size - bz->payload)
-		return bad(err,
-			   "%s: payload_offset and payload_length say that its "
-			   "kernel ends at byte 0x%" PRIx64
-			   ", the file ends at 0x%" PRIx64
-			   ": cut short; copy it again",
-			   path, bz->payload + bz->payload_len, size);
+		return boot_error(
+			err, -ENOEXEC,
+			"%s: payload_offset and payload_length say that its "
+			"kernel ends at byte 0x%" PRIx64
+			", the file ends at 0x%" PRIx64
+			": cut short; copy it again",
+			path, bz->payload + bz->payload_len, size);
 	return 0;
 }
 
@@ -85,11 +77,12 @@ int bzimage_parse(struct bzimage *bz, const uint8_t *head, size_t len,
 	if (hdr.header != HEADER_MAGIC)
 		return -ENOENT;
 	if (len < BZIMAGE_HEADER + sizeof(hdr))
-		return bad(err,
-			   "%s: uses Linux's boot protocol (HdrS at 0x202), "
-			   "but ends within the setup header: cut short; copy "
-			   "it again",
-			   path);
+		return boot_error(
+			err, -ENOEXEC,
+			"%s: uses Linux's boot protocol (HdrS at 0x202), "
+			"but ends within the setup header: cut short; copy "
+			"it again",
+			path);
 	end = JUMP_END + (size_t)bytes[JUMP_END - 1];
 	if (end > BZIMAGE_HEADER + sizeof(hdr))
 		end = BZIMAGE_HEADER + sizeof(hdr);
@@ -126,8 +119,7 @@ static int open_content(struct image **out, int fd, const char *path,
 
 	if (asprintf(&name, "%s:vmlinux", path) < 0) {
 		close(fd);
-		bad(err, "out of memory");
-		return -ENOMEM;
+		return boot_error(err, -ENOMEM, "out of memory");
 	}
 	rc = image_open_fd(out, fd, name, err);
 	free(name);

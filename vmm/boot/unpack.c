@@ -11,15 +11,15 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "vmm/boot/boot_error.h"
 
 #define MAGIC_LEN    6
 #define SIZE_LEN     4	 /* of the unpacked size at the payload's end */
@@ -44,17 +44,6 @@ static const struct format {
 	{"BZh", 3, false, {"bzip2", "-dc"}, "bzip2"},
 	{"\177ELF", 4, true, {NULL}, NULL}, /* not compressed */
 };
-
-__attribute__((format(printf, 3, 4))) static int
-fail(struct image_error *err, int rc, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(err->text, sizeof(err->text), format, args);
-	va_end(args);
-	return rc;
-}
 
 static const struct format *format_of(const uint8_t magic[MAGIC_LEN])
 {
@@ -145,34 +134,40 @@ static int check_end(const struct format *format, int status, int out,
 	off_t came = lseek(out, 0, SEEK_CUR);
 
 	if (status < 0)
-		return fail(err, status, "%s: cannot run %s to unpack it: %s",
-			    path, tool, strerror(-status));
+		return boot_error(err, status,
+				  "%s: cannot run %s to unpack it: %s", path,
+				  tool, strerror(-status));
 	if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND)
-		return fail(err, -EINVAL,
-			    "%s: its kernel is to be unpacked by %s, which is "
-			    "missing: apt-get install %s",
-			    path, tool, format->package);
+		return boot_error(
+			err, -EINVAL,
+			"%s: its kernel is to be unpacked by %s, which is "
+			"missing: apt-get install %s",
+			path, tool, format->package);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_RUNNABLE)
-		return fail(err, -EINVAL,
-			    "%s: its kernel is to be unpacked by %s, which "
-			    "cannot be run",
-			    path, tool);
+		return boot_error(
+			err, -EINVAL,
+			"%s: its kernel is to be unpacked by %s, which "
+			"cannot be run",
+			path, tool);
 	if (WIFSIGNALED(status))
-		return fail(err, -ENOEXEC,
-			    "%s: its kernel cannot be unpacked: %s was ended "
-			    "by signal %d",
-			    path, tool, WTERMSIG(status));
+		return boot_error(
+			err, -ENOEXEC,
+			"%s: its kernel cannot be unpacked: %s was ended "
+			"by signal %d",
+			path, tool, WTERMSIG(status));
 	if (WEXITSTATUS(status))
-		return fail(err, -ENOEXEC,
-			    "%s: its kernel is damaged, says %s (exit status "
-			    "%d) after 0x%" PRIx64 " bytes; copy it again",
-			    path, tool, WEXITSTATUS(status), (uint64_t)came);
+		return boot_error(
+			err, -ENOEXEC,
+			"%s: its kernel is damaged, says %s (exit status "
+			"%d) after 0x%" PRIx64 " bytes; copy it again",
+			path, tool, WEXITSTATUS(status), (uint64_t)came);
 	if (came != (off_t)size)
-		return fail(err, -ENOEXEC,
-			    "%s: its kernel is damaged: 0x%" PRIx64
-			    " bytes came out, its last 4 bytes say 0x%" PRIx64
-			    "; copy it again",
-			    path, (uint64_t)came, size);
+		return boot_error(
+			err, -ENOEXEC,
+			"%s: its kernel is damaged: 0x%" PRIx64
+			" bytes came out, its last 4 bytes say 0x%" PRIx64
+			"; copy it again",
+			path, (uint64_t)came, size);
 	return 0;
 }
 
@@ -185,12 +180,12 @@ static int unpack_to(int out, const struct format *format, int fd,
 	int rc;
 
 	if (in < 0)
-		return fail(err, -errno, "%s: no memory to unpack it: %s", path,
-			    strerror(errno));
+		return boot_error(err, -errno, "%s: no memory to unpack it: %s",
+				  path, strerror(errno));
 	rc = copy(in, fd, offset, len - (format->has_size ? 0 : SIZE_LEN));
 	if (rc)
-		fail(err, rc, "%s: cannot read its kernel: %s", path,
-		     strerror(-rc));
+		boot_error(err, rc, "%s: cannot read its kernel: %s", path,
+			   strerror(-rc));
 	else
 		rc = check_end(format, run(format, in, out), out, size, path,
 			       err);
@@ -210,8 +205,8 @@ static int copy_out(int *out, int fd, uint64_t offset, uint64_t len,
 		return 0;
 	if (*out >= 0)
 		close(*out);
-	return fail(err, rc, "%s: cannot copy its kernel: %s", path,
-		    strerror(-rc));
+	return boot_error(err, rc, "%s: cannot copy its kernel: %s", path,
+			  strerror(-rc));
 }
 
 int unpack(int *out, const char **tool, int fd, uint64_t offset, uint64_t len,
@@ -227,29 +222,31 @@ int unpack(int *out, const char **tool, int fd, uint64_t offset, uint64_t len,
 	if (!rc)
 		rc = read_at(fd, &size, sizeof(size), offset + len - SIZE_LEN);
 	if (rc)
-		return fail(err, rc == -ENODATA ? -ENOEXEC : rc,
-			    "%s: cannot read its kernel: %s", path,
-			    rc == -ENODATA ? "too short" : strerror(-rc));
+		return boot_error(err, rc == -ENODATA ? -ENOEXEC : rc,
+				  "%s: cannot read its kernel: %s", path,
+				  rc == -ENODATA ? "too short" : strerror(-rc));
 	format = format_of(magic);
 	if (!format)
-		return fail(err, -ENOEXEC,
-			    "%s: its kernel is compressed in a format nobody "
-			    "knows: it starts with %02x%02x%02x%02x%02x%02x",
-			    path, magic[0], magic[1], magic[2], magic[3],
-			    magic[4], magic[5]);
+		return boot_error(
+			err, -ENOEXEC,
+			"%s: its kernel is compressed in a format nobody "
+			"knows: it starts with %02x%02x%02x%02x%02x%02x",
+			path, magic[0], magic[1], magic[2], magic[3], magic[4],
+			magic[5]);
 	*tool = format->argv[0];
 	if (!*tool)
 		return copy_out(out, fd, offset, len, path, err);
 	if (!size || size > UNPACK_MAX)
-		return fail(err, -ENOEXEC,
-			    "%s: its kernel says that it unpacks to 0x%" PRIx32
-			    " bytes, which no kernel has (0x1 to 0x%" PRIx64
-			    "): damaged; copy it again",
-			    path, size, UNPACK_MAX);
+		return boot_error(
+			err, -ENOEXEC,
+			"%s: its kernel says that it unpacks to 0x%" PRIx32
+			" bytes, which no kernel has (0x1 to 0x%" PRIx64
+			"): damaged; copy it again",
+			path, size, UNPACK_MAX);
 	*out = fixed_file(size);
 	if (*out < 0)
-		return fail(err, *out, "%s: no memory to unpack it: %s", path,
-			    strerror(-*out));
+		return boot_error(err, *out, "%s: no memory to unpack it: %s",
+				  path, strerror(-*out));
 	rc = unpack_to(*out, format, fd, offset, len, size, path, err);
 	if (rc)
 		close(*out);

@@ -14,8 +14,6 @@
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -32,37 +30,27 @@
 static bool on;
 static const char *dump;
 
-__attribute__((format(printf, 3, 4))) static int
-error(struct sandbox_error *err, int rc, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(err->text, sizeof(err->text), format, args);
-	va_end(args);
-	return rc;
-}
-
 static long seccomp(unsigned operation, unsigned flags, const void *args)
 {
 	return syscall(SYS_seccomp, operation, flags, args);
 }
 
-int sandbox_init(const char *dump_path, struct sandbox_error *err)
+int sandbox_init(const char *dump_path, struct error *err)
 {
 	uint32_t action = SECCOMP_RET_TRAP;
 
 	/* seccomp(2): without it, filters are for root alone. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	    seccomp(SECCOMP_GET_ACTION_AVAIL, 0, &action))
-		return error(err, -errno,
-			     "the sandbox needs seccomp filters, and %s (%s): "
-			     "--no-sandbox does without",
-			     errno == ENOSYS || errno == EINVAL ||
-					     errno == EOPNOTSUPP
-				     ? "this kernel has none"
-				     : "something around us forbids them",
-			     strerror(errno));
+		return error_set(
+			err, -errno,
+			"the sandbox needs seccomp filters, and %s (%s): "
+			"--no-sandbox does without",
+			errno == ENOSYS || errno == EINVAL ||
+					errno == EOPNOTSUPP
+				? "this kernel has none"
+				: "something around us forbids them",
+			strerror(errno));
 	violation_catch(calls, sizeof(calls) / sizeof(*calls));
 	/* One arena for all threads, which hardly allocate. A second one has
 	 * malloc look for the number of processors, in a file. */

@@ -28,11 +28,8 @@
 
 #include <stdbool.h>
 
+#include "vmm/error.h"
 #include "vmm/stop.h"
-
-struct sandbox_error {
-	char text[256];
-};
 
 /*
  * Turns it on for this process: without this call, the others do nothing. By
@@ -41,7 +38,7 @@ struct sandbox_error {
  * filled where the kernel, or a sandbox around this one, has no seccomp
  * filters.
  */
-int sandbox_init(const char *dump, struct sandbox_error *err);
+int sandbox_init(const char *dump, struct error *err);
 
 /*
  * For every thread but the main one, the first thing that it does. It keeps the

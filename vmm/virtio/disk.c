@@ -18,7 +18,7 @@
 #define ZEROS_LEN 65536u
 
 __attribute__((format(printf, 4, 5))) static int refuse(const struct disk *disk,
-							struct disk_error *err,
+							struct error *err,
 							int rc,
 							const char *format, ...)
 {
@@ -28,9 +28,7 @@ __attribute__((format(printf, 4, 5))) static int refuse(const struct disk *disk,
 	va_start(args, format);
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
-	snprintf(err->text, sizeof(err->text), "--disk %.200s: %s", disk->path,
-		 why);
-	return rc;
+	return error_set(err, rc, "--disk %.200s: %s", disk->path, why);
 }
 
 /* The argument. */
@@ -62,7 +60,7 @@ char *disk_name(const char *arg)
 }
 
 static int parse_word(struct disk *disk, const char *word, size_t len,
-		      struct disk_error *err)
+		      struct error *err)
 {
 	static const char serial[] = "serial=";
 	const size_t prefix = sizeof(serial) - 1;
@@ -87,21 +85,17 @@ static int parse_word(struct disk *disk, const char *word, size_t len,
 	return 0;
 }
 
-static int parse(struct disk *disk, const char *arg, struct disk_error *err)
+static int parse(struct disk *disk, const char *arg, struct error *err)
 {
 	const char *rest, *base;
 	int rc = 0;
 
 	disk->path = split_name(arg, &rest);
-	if (!disk->path) {
-		snprintf(err->text, sizeof(err->text), "out of memory");
-		return -ENOMEM;
-	}
-	if (!*disk->path) {
-		snprintf(err->text, sizeof(err->text),
-			 "--disk '%.64s': no file name", arg);
-		return -EINVAL;
-	}
+	if (!disk->path)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (!*disk->path)
+		return error_set(err, -EINVAL, "--disk '%.64s': no file name",
+				 arg);
 	base = strrchr(disk->path, '/');
 	snprintf(disk->serial, sizeof(disk->serial), "%.*s",
 		 VIRTIO_BLK_ID_BYTES, base ? base + 1 : disk->path);
@@ -116,7 +110,7 @@ static int parse(struct disk *disk, const char *arg, struct disk_error *err)
 
 /* Opening. */
 
-static int refuse_open(const struct disk *disk, struct disk_error *err)
+static int refuse_open(const struct disk *disk, struct error *err)
 {
 	int error = errno;
 
@@ -142,7 +136,7 @@ static int refuse_open(const struct disk *disk, struct disk_error *err)
 }
 
 /* Neither a FIFO nor a terminal may hold or take us. */
-static int open_file(struct disk *disk, struct disk_error *err)
+static int open_file(struct disk *disk, struct error *err)
 {
 	const int flags = O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 	struct stat st;
@@ -170,7 +164,7 @@ static int open_file(struct disk *disk, struct disk_error *err)
 	return 0;
 }
 
-static int check_size(const struct disk *disk, struct disk_error *err)
+static int check_size(const struct disk *disk, struct error *err)
 {
 	if (!disk->bytes)
 		return refuse(disk, err, -EINVAL,
@@ -187,7 +181,7 @@ static int check_size(const struct disk *disk, struct disk_error *err)
 	return 0;
 }
 
-static int lock(const struct disk *disk, struct disk_error *err)
+static int lock(const struct disk *disk, struct error *err)
 {
 	struct flock whole = {
 		.l_type = disk->read_only ? F_RDLCK : F_WRLCK,
@@ -205,7 +199,7 @@ static int lock(const struct disk *disk, struct disk_error *err)
 				      : "end that, or add ,ro to both");
 }
 
-int disk_open(struct disk *disk, const char *arg, struct disk_error *err)
+int disk_open(struct disk *disk, const char *arg, struct error *err)
 {
 	int rc;
 

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "vmm/error.h"
+
 #define DISK_SECTOR 512u /* bytes */
 
 struct disk {
@@ -24,10 +26,6 @@ struct disk {
 	uint64_t bytes; /* a multiple of DISK_SECTOR, not 0 */
 	int fd;
 	bool read_only, is_device;
-};
-
-struct disk_error {
-	char text[512]; /* "FILE: cause: mend" */
 };
 
 /*
@@ -42,7 +40,7 @@ struct disk_error {
  *
  * 0, or -errno with err filled and nothing to close.
  */
-int disk_open(struct disk *disk, const char *arg, struct disk_error *err);
+int disk_open(struct disk *disk, const char *arg, struct error *err);
 void disk_close(struct disk *disk);
 
 /* The file's name in such an argument; the caller's. NULL: out of memory. */

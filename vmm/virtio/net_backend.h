@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "vmm/error.h"
 #include "vmm/virtio/virtqueue.h"
 
 /* An Ethernet frame, without checksum: a header, and at most 64 KiB that are
@@ -29,11 +30,6 @@ struct net_frame {
 	struct virtio_net_hdr_v1 header; /* offloads; num_buffers is free */
 	const uint8_t *bytes;
 	size_t len;
-};
-
-/* Why there is no backend. */
-struct net_error {
-	char text[512]; /* a line for stderr: option, value, cause, mend */
 };
 
 struct net_backend;

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -24,7 +23,7 @@ static const struct way {
 	size_t max;	 /* of the place's name, with the NUL */
 	const char *too_long;
 	int (*create)(struct net_backend **out, const char *place,
-		      struct net_error *err);
+		      struct error *err);
 } ways[] = {
 	{"tap=", IFNAMSIZ, "an interface's name has at most 15 characters",
 	 net_tap_create},
@@ -34,10 +33,9 @@ static const struct way {
 	 net_passt_create},
 };
 
-static int wrong(struct net_error *err, const char *arg, const char *what)
+static int wrong(struct error *err, const char *arg, const char *what)
 {
-	snprintf(err->text, sizeof(err->text), "--net %.200s: %s", arg, what);
-	return -EINVAL;
+	return error_set(err, -EINVAL, "--net %.200s: %s", arg, what);
 }
 
 /* FNV-1a. */
@@ -121,7 +119,7 @@ static const char *take_name(char *name, size_t max, const char *from)
 }
 
 int net_option_parse(struct net_option *option, const char *arg,
-		     struct net_error *err)
+		     struct error *err)
 {
 	const struct way *way = find_way(arg);
 	const char *rest;

@@ -12,7 +12,7 @@
 
 struct net_option {
 	int (*create)(struct net_backend **out, const char *place,
-		      struct net_error *err);
+		      struct error *err);
 	char place[sizeof(
 		((struct sockaddr_un *)0)->sun_path)]; /* IF, SOCKET */
 	uint8_t mac[ETH_ALEN];
@@ -27,4 +27,4 @@ struct net_option {
  * no two of them have the same tap.
  */
 int net_option_parse(struct net_option *option, const char *arg,
-		     struct net_error *err);
+		     struct error *err);

@@ -8,7 +8,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -204,22 +203,22 @@ static int connect_to(const char *path)
 }
 
 int net_passt_create(struct net_backend **out, const char *path,
-		     struct net_error *err)
+		     struct error *err)
 {
 	int fd = connect_to(path);
 	int rc = fd < 0 ? fd : net_passt_create_on(out, fd);
 
-	if (rc == -EAGAIN)
-		snprintf(err->text, sizeof(err->text),
-			 "--net passt=%s: it serves another program; every VM "
-			 "needs a passt of its own",
-			 path);
-	else if (rc)
-		snprintf(err->text, sizeof(err->text),
-			 "--net passt=%s: cannot connect: %s; start it "
-			 "(passt --socket %s)",
-			 path, strerror(-rc), path);
 	if (rc && fd >= 0)
 		close(fd);
-	return rc;
+	if (rc == -EAGAIN)
+		return error_set(err, rc,
+				 "--net passt=%s: it serves another program; "
+				 "every VM needs a passt of its own",
+				 path);
+	if (rc)
+		return error_set(err, rc,
+				 "--net passt=%s: cannot connect: %s; start it "
+				 "(passt --socket %s)",
+				 path, strerror(-rc), path);
+	return 0;
 }

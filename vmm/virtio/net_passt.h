@@ -12,7 +12,7 @@
 
 /* Connects to passt. 0, or -errno with err filled. */
 int net_passt_create(struct net_backend **out, const char *path,
-		     struct net_error *err);
+		     struct error *err);
 
 /* The same on a connected stream socket, which is the backend's from here on.
  * 0 or -ENOMEM. */

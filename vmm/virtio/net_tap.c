@@ -111,7 +111,7 @@ static const struct net_backend_ops ops = {
 
 /* Opening: what can be wrong, and the mend. */
 
-static int open_tun(const char *interface, struct net_error *err)
+static int open_tun(const char *interface, struct error *err)
 {
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	const char *mend = "";
@@ -124,39 +124,35 @@ static int open_tun(const char *interface, struct net_error *err)
 	else if (rc == -EACCES || rc == -EPERM)
 		mend = "; give access to it (sudo setfacl -m u:$USER:rw "
 		       "/dev/net/tun)";
-	snprintf(err->text, sizeof(err->text),
-		 "--net tap=%s: /dev/net/tun: %s%s", interface, strerror(-rc),
-		 mend);
-	return rc;
+	return error_set(err, rc, "--net tap=%s: /dev/net/tun: %s%s", interface,
+			 strerror(-rc), mend);
 }
 
-static int refused(const char *interface, int rc, struct net_error *err)
+static int refused(const char *interface, int rc, struct error *err)
 {
 	const char *name = interface;
 
 	if (rc == -EPERM)
-		snprintf(err->text, sizeof(err->text),
-			 "--net tap=%s: there is no such tap of this user's; "
-			 "make one (sudo ip tuntap add %s mode tap user $USER)",
-			 name, name);
-	else if (rc == -EBUSY)
-		snprintf(err->text, sizeof(err->text),
-			 "--net tap=%s: another program has it; every VM needs "
-			 "a tap of its own",
-			 name);
-	else if (rc == -EINVAL)
-		snprintf(err->text, sizeof(err->text),
-			 "--net tap=%s: this interface is no tap with one "
-			 "queue; make one (sudo ip tuntap add NAME mode tap "
-			 "user $USER)",
-			 name);
-	else
-		snprintf(err->text, sizeof(err->text), "--net tap=%s: %s", name,
-			 strerror(-rc));
-	return rc;
+		return error_set(err, rc,
+				 "--net tap=%s: there is no such tap of this "
+				 "user's; make one (sudo ip tuntap add %s mode "
+				 "tap user $USER)",
+				 name, name);
+	if (rc == -EBUSY)
+		return error_set(err, rc,
+				 "--net tap=%s: another program has it; every "
+				 "VM needs a tap of its own",
+				 name);
+	if (rc == -EINVAL)
+		return error_set(err, rc,
+				 "--net tap=%s: this interface is no tap with "
+				 "one queue; make one (sudo ip tuntap add NAME "
+				 "mode tap user $USER)",
+				 name);
+	return error_set(err, rc, "--net tap=%s: %s", name, strerror(-rc));
 }
 
-static int attach(int fd, const char *interface, struct net_error *err)
+static int attach(int fd, const char *interface, struct error *err)
 {
 	struct ifreq request = {
 		.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR,
@@ -173,7 +169,7 @@ static int attach(int fd, const char *interface, struct net_error *err)
 }
 
 int net_tap_create(struct net_backend **out, const char *interface,
-		   struct net_error *err)
+		   struct error *err)
 {
 	int fd = open_tun(interface, err);
 	struct net_tap *tap;

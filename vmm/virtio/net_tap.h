@@ -11,4 +11,4 @@
 /* Attaches to the interface, or creates it for the process's life where that is
  * allowed. 0, or -errno with err filled. */
 int net_tap_create(struct net_backend **out, const char *interface,
-		   struct net_error *err);
+		   struct error *err);

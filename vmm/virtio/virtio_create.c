@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vmm/virtio/virtio_create.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "pager/pager.h"
@@ -15,16 +14,13 @@
 
 static int create_rng(struct virtio_device **out,
 		      const struct virtio_request *request,
-		      const struct virtio_host *host, struct virtio_error *err)
+		      const struct virtio_host *host, struct error *err)
 {
 	int rc = virtio_rng_create(out);
 
 	(void)request;
 	(void)host;
-	if (rc)
-		snprintf(err->text, sizeof(err->text), "--rng: %s",
-			 strerror(-rc));
-	return rc;
+	return rc ? error_set(err, rc, "--rng: %s", strerror(-rc)) : 0;
 }
 
 static void put(void *ctx, const void *bytes, size_t len)
@@ -44,40 +40,31 @@ static void room(void *ctx)
 
 static int create_console(struct virtio_device **out,
 			  const struct virtio_request *request,
-			  const struct virtio_host *host,
-			  struct virtio_error *err)
+			  const struct virtio_host *host, struct error *err)
 {
 	const struct virtio_console_host end = {put, room,
 						(void *)(uintptr_t)host};
 	int rc = virtio_console_create(out, &end);
 
 	(void)request;
-	if (rc)
-		snprintf(err->text, sizeof(err->text), "--console: %s",
-			 strerror(-rc));
-	return rc;
+	return rc ? error_set(err, rc, "--console: %s", strerror(-rc)) : 0;
 }
 
 static int create_blk(struct virtio_device **out,
 		      const struct virtio_request *request,
-		      const struct virtio_host *host, struct virtio_error *err)
+		      const struct virtio_host *host, struct error *err)
 {
-	struct disk_error disk_err;
 	struct disk disk;
-	int rc = disk_open(&disk, request->arg, &disk_err);
+	int rc = disk_open(&disk, request->arg, err);
 
 	(void)host;
-	if (rc) {
-		snprintf(err->text, sizeof(err->text), "%s", disk_err.text);
+	if (rc)
 		return rc;
-	}
 	rc = virtio_blk_create(out, &disk);
-	if (rc) {
-		disk_close(&disk);
-		snprintf(err->text, sizeof(err->text), "--disk: %s",
-			 strerror(-rc));
-	}
-	return rc;
+	if (!rc)
+		return 0;
+	disk_close(&disk);
+	return error_set(err, rc, "--disk: %s", strerror(-rc));
 }
 
 static int discard(void *pager, gpa_t gpa, uint64_t len)
@@ -87,46 +74,37 @@ static int discard(void *pager, gpa_t gpa, uint64_t len)
 
 static int create_balloon(struct virtio_device **out,
 			  const struct virtio_request *request,
-			  const struct virtio_host *host,
-			  struct virtio_error *err)
+			  const struct virtio_host *host, struct error *err)
 {
 	uint32_t pages = (uint32_t)(request->bytes >> PAGE_SHIFT);
 	int rc = virtio_balloon_create(out, pages, discard, host->pager);
 
-	if (rc)
-		snprintf(err->text, sizeof(err->text), "--balloon: %s",
-			 strerror(-rc));
-	return rc;
+	return rc ? error_set(err, rc, "--balloon: %s", strerror(-rc)) : 0;
 }
 
 static int create_net(struct virtio_device **out,
 		      const struct virtio_request *request,
-		      const struct virtio_host *host, struct virtio_error *err)
+		      const struct virtio_host *host, struct error *err)
 {
 	struct net_option option;
 	struct net_backend *backend;
-	struct net_error net_err;
 	const char *arg = request->arg;
-	int rc = net_option_parse(&option, arg, &net_err);
+	int rc = net_option_parse(&option, arg, err);
 
 	(void)host;
 	if (!rc)
-		rc = option.create(&backend, option.place, &net_err);
-	if (rc) {
-		snprintf(err->text, sizeof(err->text), "%s", net_err.text);
-		return rc;
-	}
-	rc = virtio_net_create(out, backend, arg, option.mac);
+		rc = option.create(&backend, option.place, err);
 	if (rc)
-		snprintf(err->text, sizeof(err->text), "--net %.200s: %s", arg,
-			 strerror(-rc));
-	return rc;
+		return rc;
+	rc = virtio_net_create(out, backend, arg, option.mac);
+	return rc ? error_set(err, rc, "--net %.200s: %s", arg, strerror(-rc))
+		  : 0;
 }
 
 static int (*const creators[VIRTIO_KINDS])(struct virtio_device **out,
 					   const struct virtio_request *request,
 					   const struct virtio_host *host,
-					   struct virtio_error *err) = {
+					   struct error *err) = {
 	[VIRTIO_RNG] = create_rng, [VIRTIO_CONSOLE] = create_console,
 	[VIRTIO_BLK] = create_blk, [VIRTIO_BALLOON] = create_balloon,
 	[VIRTIO_NET] = create_net,
@@ -134,7 +112,7 @@ static int (*const creators[VIRTIO_KINDS])(struct virtio_device **out,
 
 int virtio_create(struct virtio_device **out,
 		  const struct virtio_request *request,
-		  const struct virtio_host *host, struct virtio_error *err)
+		  const struct virtio_host *host, struct error *err)
 {
 	return creators[request->kind](out, request, host, err);
 }

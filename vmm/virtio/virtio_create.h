@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "vmm/error.h"
 #include "vmm/virtio/virtio_device.h"
 
 enum virtio_kind {
@@ -32,11 +33,7 @@ struct virtio_host {
 	void *wake_ctx;
 };
 
-struct virtio_error {
-	char text[512]; /* a line for stderr: file, value, cause, mend */
-};
-
 /* virtio_device_destroy ends it. 0, or -errno with err filled. */
 int virtio_create(struct virtio_device **out,
 		  const struct virtio_request *request,
-		  const struct virtio_host *host, struct virtio_error *err);
+		  const struct virtio_host *host, struct error *err);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -203,6 +204,14 @@ static int connect_to(const char *path)
 	return rc;
 }
 
+/* passt would replace such a file by its socket. */
+static bool is_other_file(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && !S_ISSOCK(st.st_mode);
+}
+
 int net_passt_create(struct net_backend **out, const char *path,
 		     struct net_error *err)
 {
@@ -213,6 +222,11 @@ int net_passt_create(struct net_backend **out, const char *path,
 		snprintf(err->text, sizeof(err->text),
 			 "--net passt=%s: it serves another program; every VM "
 			 "needs a passt of its own",
+			 path);
+	else if (rc && is_other_file(path))
+		snprintf(err->text, sizeof(err->text),
+			 "--net passt=%s: is no socket; give the one that "
+			 "passt was started with",
 			 path);
 	else if (rc)
 		snprintf(err->text, sizeof(err->text),

@@ -144,7 +144,7 @@ GUEST_C_PROGRAMS := status badport hlt echo faraway pc xen
 GUEST_BARE_PROGRAMS := hello triple spin halt
 GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) touch lowzero \
 	long elf32 mb1 mb1-address pvh pvh32 xen32 hostile \
-	crash crash32 taken
+	crash crash32 taken balloon
 
 GUEST_LIB := $(GO)/lib/cpu.o $(GO)/lib/trap.o $(GO)/lib/smp.o \
 	$(GO)/lib/print.o $(GO)/lib/mb2.o $(GO)/lib/option.o
@@ -212,7 +212,7 @@ $(GUEST_C_PROGRAMS:%=$(GB)/%.elf): $(GB)/%.elf: $(GO)/%.o $(GUEST_START) \
 	$(call guest_ld)
 $(GUEST_BARE_PROGRAMS:%=$(GB)/%.elf): $(GB)/%.elf: $(GO)/%.o guest/link.ld
 	$(call guest_ld)
-$(GB)/touch.elf $(GB)/taken.elf: $(GB)/%.elf: $(GO)/%.o \
+$(GB)/touch.elf $(GB)/taken.elf $(GB)/balloon.elf: $(GB)/%.elf: $(GO)/%.o \
 		$(GO)/pattern-touch.o $(GUEST_START) guest/link.ld
 	$(call guest_ld)
 $(BUILD)/bench/touch64.elf $(BUILD)/bench/touch256.elf: \

@@ -55,6 +55,8 @@ Suite *virtio_device_suite(void);
 Suite *virtio_mmio_suite(void);
 Suite *virtio_rng_suite(void);
 Suite *virtio_blk_suite(void);
+Suite *virtio_console_suite(void);
+Suite *virtio_balloon_suite(void);
 Suite *disk_suite(void);
 Suite *linux_suite(void);
 Suite *bzimage_suite(void);

@@ -171,8 +171,10 @@ static const struct rule rules[] = {
 	/* The console on a socket: to where that is connected, since with an
 	 * address it might speak to others. */
 	ALLOW_IF(sendto, IS_NULL(4)),
-	/* A network card: packets, and what its driver has agreed to. */
+	/* A network card: packets by a tap or passt's socket, and what its
+	 * driver has agreed to. */
 	ALLOW(readv),
+	ALLOW_IF(recvfrom, IS_NULL(4)),
 	ALLOW(sendmsg),
 	ALLOW_IF(ioctl, IS(1, TUNSETOFFLOAD)),
 	/* A disk: vectors of guest memory, flush and discard. */

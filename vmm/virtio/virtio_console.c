@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUEUE_INPUT 0 /* 5.3.2: receiveq, transmitq of port 0 */
-#define INPUT_SIZE  1024
+#define QUEUE_INPUT  0 /* 5.3.2: receiveq, transmitq of port 0 */
+#define INPUT_SIZE   1024
+#define OUTPUT_PIECE 4096
 
 struct virtio_console {
 	struct virtio_device device; /* first: it stands for the whole */
@@ -36,14 +37,20 @@ static struct virtio_console *console_of(struct virtio_device *device)
 
 /* Output. */
 
+/* In pieces: nobody who wants to stop waits for all of a large buffer. */
 static uint32_t serve_output(struct virtio_device *device,
 			     struct virtqueue_chain *chain)
 {
 	const struct virtio_console *console = console_of(device);
+	uint8_t bytes[OUTPUT_PIECE];
+	uint64_t offset = 0;
+	size_t n;
 
-	for (unsigned i = 0; i < chain->nr_out; i++)
-		console->host.put(console->host.ctx, chain->iov[i].iov_base,
-				  chain->iov[i].iov_len);
+	do {
+		n = virtqueue_read(chain, offset, bytes, sizeof(bytes));
+		console->host.put(console->host.ctx, bytes, n);
+		offset += n;
+	} while (n == sizeof(bytes) && !device->stopping);
 	return 0;
 }
 
@@ -100,9 +107,12 @@ static void give_input(struct virtio_console *console)
 	console->host.room(console->host.ctx);
 }
 
-/* 5.3.4: the size is in the configuration space. */
-static void update_size(struct virtio_console *console)
+/* 5.3.4: the size is in the configuration space. Lock held: a driver that is not
+ * running yet reads it, too, and the thread that knows it must not wait for the
+ * lock. */
+static void update_size(struct virtio_device *device)
 {
+	struct virtio_console *console = console_of(device);
 	struct virtio_console_config *config = &console->config;
 	uint16_t cols, rows;
 
@@ -114,7 +124,15 @@ static void update_size(struct virtio_console *console)
 		return;
 	config->cols = cols;
 	config->rows = rows;
-	virtio_device_config_changed(&console->device);
+	virtio_device_config_changed(device);
+}
+
+/* Linux looks at the size only when it is told of a change. */
+static void started(struct virtio_device *device)
+{
+	update_size(device);
+	if (console_of(device)->config.cols)
+		virtio_device_config_changed(device);
 }
 
 static void notified(struct virtio_device *device, unsigned queue)
@@ -123,7 +141,7 @@ static void notified(struct virtio_device *device, unsigned queue)
 		virtio_device_serve(device, queue, serve_output);
 		return;
 	}
-	update_size(console_of(device));
+	update_size(device);
 	give_input(console_of(device));
 }
 
@@ -182,6 +200,8 @@ static const struct virtio_ops ops = {
 	.name = "virtio-console",
 	.nr_queues = 2,
 	.notified = notified,
+	.started = started,
+	.update_config = update_size,
 	.write_config = write_config,
 	.destroy = destroy,
 };

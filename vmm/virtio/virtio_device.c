@@ -362,6 +362,8 @@ void virtio_device_read_config(struct virtio_device *device, uint64_t offset,
 	if (len > device->config_len - offset)
 		len = (uint32_t)(device->config_len - offset);
 	pthread_mutex_lock(&device->lock);
+	if (device->ops->update_config)
+		device->ops->update_config(device);
 	memcpy(bytes, device->config + offset, len);
 	pthread_mutex_unlock(&device->lock);
 }

@@ -40,6 +40,9 @@ struct virtio_ops {
 	void (*ready)(struct virtio_device *device, short revents);
 	/* The driver has accepted device->driver_features and goes to work. */
 	void (*started)(struct virtio_device *device);
+	/* The configuration space is about to be read: the last occasion to
+	 * bring it up to date. vCPU thread. */
+	void (*update_config)(struct virtio_device *device);
 	/* The driver writes [offset, offset + len) of the configuration space,
 	 * which lies inside it: what may be written, and what of it, is the
 	 * device's affair. vCPU thread. */

@@ -35,9 +35,9 @@ static void catch_signals(void)
 	/* Those whose default is death, but for the ones of events.c, SIGKILL,
 	 * and SIGUSR1, which is vcpu.c's. */
 	static const int fatal[] = {
-		SIGSEGV,   SIGBUS,  SIGILL,    SIGFPE,	SIGABRT, SIGSYS,
-		SIGTRAP,   SIGXCPU, SIGXFSZ,   SIGALRM, SIGPROF, SIGPOLL,
-		SIGVTALRM, SIGUSR2, SIGSTKFLT, SIGPWR,
+		SIGSEGV, SIGBUS,    SIGILL,  SIGFPE,	SIGABRT,
+		SIGSYS,	 SIGTRAP,   SIGXCPU, SIGALRM,	SIGPROF,
+		SIGPOLL, SIGVTALRM, SIGUSR2, SIGSTKFLT, SIGPWR,
 	};
 	struct sigaction action = {
 		.sa_handler = on_fatal,
@@ -50,7 +50,11 @@ static void catch_signals(void)
 		if (!sigaction(fatal[i], NULL, &old) &&
 		    old.sa_handler != SIG_IGN)
 			sigaction(fatal[i], &action, NULL);
+	/* What cannot be written, to a pipe that nobody reads or beyond the
+	 * limit of a file's size, is an error of the call: of a disk the
+	 * guest's, who must not end us with it. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 /* Devices touch guest memory as threads of ours, not as KVM's. */
@@ -113,14 +117,12 @@ static bool end_pager(struct session *s)
 	return pager_stop(s->pager, &until);
 }
 
-/* A signal ends us at once, or as soon as what is half written is removed; a
- * file that grows too large is an error like others. */
+/* A signal ends us at once, or as soon as what is half written is removed. */
 static void dump(struct session *s, const struct postmortem *pm)
 {
 	const char *path = s->options.dump;
 	struct core_result result;
 
-	signal(SIGXFSZ, SIG_IGN);
 	if (core_write(path, pm, &s->events.signals, &result))
 		fprintf(stderr, "vmm: --dump %s: %s\n", path, result.error);
 	else if (result.note[0])

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -324,6 +325,34 @@ START_TEST(full_host_is_an_io_error)
 }
 END_TEST
 
+static void files_of_one_mib(void)
+{
+	const struct rlimit limit = {MIB, MIB};
+
+	if (setrlimit(RLIMIT_FSIZE, &limit))
+		_exit(99);
+}
+
+START_TEST(limit_of_file_size_is_an_io_error)
+{
+	const char *disk = make_sparse("disk.img", 8 * MIB);
+	struct run run = {.before_exec = files_of_one_mib};
+
+	if (!linux_have())
+		return;
+	LINUX_START(&run,
+		    "dd if=/dev/zero of=/dev/vda bs=64k count=64 conv=fsync && "
+		    "exit 1\n"
+		    "echo refused\n",
+		    "-d", disk);
+	linux_end(&run);
+	run_out_has(&run, "refused");
+	run_err_has(&run, "disk.img: writing at byte ");
+	run_err_has(&run, "File too large");
+	run_free(&run);
+}
+END_TEST
+
 /* Without Linux: what is refused before anything starts. */
 
 static void refused(const char *disk, const char *part)
@@ -409,6 +438,7 @@ static void fill_ends(TCase *tcase)
 	linux_add(tcase);
 	tcase_add_test(tcase, what_was_flushed_survives_a_kill);
 	tcase_add_test(tcase, file_cut_short_is_an_io_error);
+	tcase_add_test(tcase, limit_of_file_size_is_an_io_error);
 }
 
 static void fill_full(TCase *tcase)

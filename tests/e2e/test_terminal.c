@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "tests/must.h"
@@ -371,6 +373,29 @@ START_TEST(full_disk_is_told)
 }
 END_TEST
 
+/* As `ulimit -f 0; vmm ... >file`; SIGXFSZ is not the end of vmm. */
+static void no_room_for_stdout(void)
+{
+	const struct rlimit limit = {0, 0};
+	int fd = memfd_create("stdout", 0);
+
+	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 ||
+	    setrlimit(RLIMIT_FSIZE, &limit))
+		_exit(99);
+}
+
+START_TEST(limit_of_file_size_is_told)
+{
+	struct run run = {.before_exec = no_room_for_stdout};
+
+	RUN_START(&run, must_built("guest.elf"), "-a", "exit=9");
+	run_end(&run);
+	run_is(&run, 9);
+	run_err_has(&run, "console output ends: File too large");
+	run_free(&run);
+}
+END_TEST
+
 /* A guest that prints more than a pipe and the buffer hold: it waits for the
  * reader, and --timeout does not. Echo gives back what is typed. */
 static void start_chatty_guest(struct run *run, const char *seconds)
@@ -507,6 +532,7 @@ static void fill_pipes(TCase *tcase)
 	tcase_add_test(tcase, closed_descriptors_do_not_matter);
 	tcase_add_test(tcase, broken_pipe_does_not_stop_the_guest);
 	tcase_add_test(tcase, full_disk_is_told);
+	tcase_add_test(tcase, limit_of_file_size_is_told);
 	tcase_add_test(tcase,
 		       reader_who_never_reads_does_not_hold_the_timeout_up);
 	tcase_add_test(tcase, reader_who_never_reads_does_not_hold_a_signal_up);

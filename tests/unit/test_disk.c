@@ -186,7 +186,8 @@ END_TEST
 
 START_TEST(what_is_no_file_is_refused)
 {
-	const char *folder = must_file("folder"), *fifo = must_file("fifo");
+	const char *folder = must_file("folder"), *fifo = must_file("fifo"),
+		   *socket = must_file("socket");
 
 	ck_assert_int_eq(mkdir(folder, 0755), 0);
 	ck_assert_int_eq(mkfifo(fifo, 0644), 0);
@@ -195,6 +196,8 @@ START_TEST(what_is_no_file_is_refused)
 	refused(fifo, "", "is a FIFO");
 	refused(fifo, ",ro", "is a FIFO");
 	refused("/dev/zero", ",ro", "is a character device");
+	ck_assert_int_eq(mknod(socket, S_IFSOCK | 0644, 0), 0);
+	refused(socket, "", "is a socket");
 	refused(must_file("missing.img"), "", "not found");
 }
 END_TEST

@@ -306,8 +306,15 @@ START_TEST(missing_passt_is_told_with_the_mend)
 	refuses(must_file("none"), text);
 	close(listen_at(must_file("left"), 1));
 	refuses(must_file("left"), "cannot connect: Connection refused; start");
+}
+END_TEST
+
+/* Whoever starts a passt there loses the file. */
+START_TEST(what_is_no_socket_is_refused)
+{
 	must_write_file(must_file("file"), "", 0);
-	refuses(must_file("file"), "cannot connect: Connection refused; start");
+	refuses(must_file("file"), "is no socket; give");
+	refuses(must_file(""), "is no socket; give");
 }
 END_TEST
 
@@ -343,6 +350,7 @@ Suite *net_passt_suite(void)
 	suite_add_tcase(suite, stream);
 	must_add_folder(path);
 	tcase_add_test(path, missing_passt_is_told_with_the_mend);
+	tcase_add_test(path, what_is_no_socket_is_refused);
 	tcase_add_test(path, busy_passt_is_not_waited_for);
 	suite_add_tcase(suite, path);
 	return suite;

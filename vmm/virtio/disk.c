@@ -132,6 +132,11 @@ static int refuse_open(const struct disk *disk, struct error *err)
 	if (error == EISDIR)
 		return refuse(disk, err, -error,
 			      "is a folder; give a file or a block device");
+	if (error == ENXIO)
+		return refuse(
+			disk, err, -error,
+			"is a socket, or a device that is not there; give "
+			"a regular file or a block device");
 	return refuse(disk, err, -error, "%s", strerror(error));
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -202,6 +203,14 @@ static int connect_to(const char *path)
 	return rc;
 }
 
+/* passt would replace such a file by its socket. */
+static bool is_other_file(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && !S_ISSOCK(st.st_mode);
+}
+
 int net_passt_create(struct net_backend **out, const char *path,
 		     struct error *err)
 {
@@ -214,6 +223,11 @@ int net_passt_create(struct net_backend **out, const char *path,
 		return error_set(err, rc,
 				 "--net passt=%s: it serves another program; "
 				 "every VM needs a passt of its own",
+				 path);
+	if (rc && is_other_file(path))
+		return error_set(err, rc,
+				 "--net passt=%s: is no socket; give the one "
+				 "that passt was started with",
 				 path);
 	if (rc)
 		return error_set(err, rc,

@@ -28,9 +28,29 @@ if grep -nE '^#include (<linux/kvm|"vmm/|"guest/)' pager/*.[ch] pager/pt/*.[ch];
 	echo "the pager knows neither KVM nor the VMM" >&2
 	fail=1
 fi
-if grep -lE '^#include <linux/kvm' vmm/*.[ch] vmm/*/*.[ch] |
-	grep -vE '^vmm/(vm|vcpu|exit|xen_exit|cpuid|crash/registers|chips|chips_pc|chips_split|sandbox/rules)\.[ch]$'; then
-	echo "KVM's headers are for vm, vcpu, exit, xen_exit, cpuid, registers, the chips and the sandbox's rules" >&2
+# only_in HEADERS FILES WHOSE: an interface of the host's is for few files.
+only_in() {
+	if grep -lE "^#include <($1)" vmm/*.[ch] vmm/*/*.[ch] pager/*.[ch] pager/pt/*.[ch] |
+		grep -vE "^($2)\.[ch]\$"; then
+		echo "$3" >&2
+		fail=1
+	fi
+}
+only_in 'linux/kvm' \
+	'vmm/(vm|vcpu|exit|xen_exit|cpuid|crash/registers|chips|chips_pc|chips_split|sandbox/rules)' \
+	"KVM's headers are for vm, vcpu, exit, xen_exit, cpuid, registers, the chips and the sandbox's rules"
+only_in 'linux/userfaultfd' 'pager/uffd|vmm/sandbox/rules' \
+	"userfaultfd is for uffd, and the sandbox's rules"
+only_in 'libelf|gelf' 'pager/image_[a-z]+|pager/symbols' "libelf is for images and their symbols"
+only_in 'termios' 'vmm/console' "termios is for console"
+only_in 'seccomp|linux/(seccomp|landlock|capability)' 'vmm/sandbox/[a-z]+' \
+	"seccomp, Landlock and capabilities are for the sandbox"
+only_in 'linux/if_tun' 'vmm/virtio/net_tap|vmm/sandbox/rules' \
+	"TUN/TAP is for net_tap, and the sandbox's rules"
+# A device knows neither VM nor KVM, and is told what it needs of console and pager.
+if grep -nE '^#include "vmm/(vm|vcpu|session|options|console)\.h|^#include "pager/pager' \
+	vmm/devices/*.[ch] vmm/virtio/*.[ch] | grep -vE "^vmm/(virtio/virtio_create\.c|devices/board\.h):"; then
+	echo "devices know neither VM, pager nor options" >&2
 	fail=1
 fi
 

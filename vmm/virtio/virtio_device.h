@@ -73,11 +73,16 @@ struct virtio_device {
 
 	/* Any thread: */
 	_Atomic uint32_t interrupt_status; /* 4.2.2 InterruptStatus */
-	_Atomic uint32_t notified; /* a bit per queue: not looked at yet */
-	_Atomic bool stopping;
+	/* A bit per queue: not looked at yet. virtio_device_mark sets it, then
+	 * kicks; the worker reads the kick, then takes all bits. */
+	_Atomic uint32_t notified;
+	_Atomic bool stopping; /* likewise: set, then kicked */
 	/* For statistics; dropped is the device's to count. */
 	_Atomic uint64_t notifications, interrupts, dropped;
 
+	/* Comes before those of whatever device code calls: the interrupt
+	 * chips', the console's, a page's in the pager; none of these calls a
+	 * device. */
 	pthread_mutex_t lock;
 	/* lock held: */
 	uint8_t status;		  /* 2.1; without DEVICE_NEEDS_RESET: broken */

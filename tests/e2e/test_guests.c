@@ -257,7 +257,9 @@ START_TEST(machine_decides_on_the_hole_below_1_mib)
 	run_out_has(VMM(image, "--machine=minimal", "-m", "64M"),
 		    "memory: 0xa000-0xf0000 type 1\n"
 		    "memory: 0xf0000-0xf1000 type 2\n"
-		    "memory: 0xf1000-0x4000000 type 1\n");
+		    "memory: 0xf1000-0xff000 type 1\n"
+		    "memory: 0xff000-0x100000 type 2\n"
+		    "memory: 0x100000-0x4000000 type 1\n");
 }
 END_TEST
 

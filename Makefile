@@ -283,8 +283,8 @@ $(ROOTFS)/VERSIONS: rootfs/. $(shell find rootfs -mindepth 1 ! -name README.md !
 		$(BUILD)/outb $(BUILD)/rootfs-settings $(wildcard $(filter %.deb,$(KERNEL_PACKAGE)))
 	$(Q)rootfs/build.sh $(ROOTFS) build/debs $(BUILD)/outb $(KERNEL_PACKAGE)
 
-# The guest's own copy: what it writes stays there until the image changes.
-$(ROOTFS)/disk.img: $(ROOTFS)/VERSIONS
+# The guest's own copy: what it writes stays there, also when the image changes.
+$(ROOTFS)/disk.img: | $(ROOTFS)/VERSIONS
 	$(Q)cp --sparse=always $(ROOTFS)/rootfs.img $@.tmp && mv -f $@.tmp $@
 
 # `make run-linux DISK=` is a shell without a disk.

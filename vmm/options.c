@@ -301,6 +301,10 @@ static enum options_result take_balloon(struct options *o, const char *arg)
 		return usage("--balloon=%s: not a size up to 8T, in steps of "
 			     "4K",
 			     arg);
+	for (unsigned i = 0; i < o->nr_devices; i++)
+		if (o->devices[i].kind == VIRTIO_BALLOON)
+			return usage("--balloon: given twice; one gives all "
+				     "memory back");
 	result = take_device(o, VIRTIO_BALLOON, "--balloon", NULL);
 	if (result == OPTIONS_RUN)
 		o->devices[o->nr_devices - 1].bytes = bytes;

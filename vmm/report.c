@@ -69,11 +69,11 @@ static void devices_text(FILE *out, const struct report *r)
 
 	if (!r->nr_devices)
 		return;
-	fprintf(out, "%-14s %10s %14s %13s %10s %7s\n", "device", "requests",
+	fprintf(out, "%-16s %10s %14s %13s %10s %7s\n", "device", "requests",
 		"bytes", "notifications", "interrupts", "dropped");
 	for (unsigned i = 0; i < r->nr_devices; i++) {
 		virtio_device_stats(r->devices[i], &stats);
-		fprintf(out, "  %-12s %10llu %14llu %13llu %10llu %7llu\n",
+		fprintf(out, "  %-14s %10llu %14llu %13llu %10llu %7llu\n",
 			r->devices[i]->ops->name,
 			(unsigned long long)stats.requests,
 			(unsigned long long)stats.bytes,

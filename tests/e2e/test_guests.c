@@ -576,6 +576,37 @@ START_TEST(stats_are_for_reading)
 }
 END_TEST
 
+/* The end of a word in this line, as a column. */
+static long column_of(const char *line, const char *word)
+{
+	const char *at = strstr(line, word);
+
+	ck_assert_ptr_nonnull(at);
+	ck_assert(at < line + strcspn(line, "\n"));
+	return at + strlen(word) - line;
+}
+
+START_TEST(devices_are_rows_of_a_table)
+{
+	struct run *run =
+		VMM("--stats", "--rng", "--balloon", "--console=virtio",
+		    must_built("guest/hello.elf"));
+	static const char *const names[] = {
+		"  virtio-rng ", "  virtio-balloon ", "  virtio-console "};
+	const char *head = strstr(run->err.bytes, "device ");
+
+	run_is(run, 0);
+	ck_assert_ptr_nonnull(head);
+	for (int i = 0; i < NR(names); i++) {
+		const char *row = strstr(head, names[i]);
+
+		ck_assert_ptr_nonnull(row);
+		ck_assert_int_eq(column_of(row, " 0"),
+				 column_of(head, "requests"));
+	}
+}
+END_TEST
+
 /* Braces, brackets and quotes in balance, one line: enough to see a missing
  * comma's neighbour; the numbers are looked at one by one. */
 static void is_json_object(const char *text)
@@ -808,6 +839,7 @@ static void fill_reports(TCase *tcase)
 	tcase_set_timeout(tcase, 120);
 	must_add_folder(tcase);
 	tcase_add_test(tcase, stats_are_for_reading);
+	tcase_add_test(tcase, devices_are_rows_of_a_table);
 	tcase_add_loop_test(tcase, json_stats_are_plausible, 0, NR(pagers));
 	tcase_add_loop_test(tcase, lazy_reads_no_more_than_eager, 0, 2);
 	tcase_add_test(tcase, untouched_pages_are_not_read);

@@ -550,6 +550,23 @@ START_TEST(full_tmpdir_is_named_and_stdin_is_the_callers)
 }
 END_TEST
 
+START_TEST(tmpdir_without_any_room_is_one_line)
+{
+	struct run run = {.program = "/usr/bin/unshare"};
+
+	if (!have_machine() || !have_mounts())
+		return;
+	RUN_START(&run, "-m", "/usr/bin/env", folder("TMPDIR"), "sh", "-c",
+		  "mount -t tmpfs -o size=64k tmpfs \"$TMPDIR\" || exit;"
+		  "head -c 65536 /dev/zero >\"$TMPDIR/x\";" WITH_KVM
+		  " -n true; status=$?;"
+		  "[ \"$(ls \"$TMPDIR\")\" = x ] && exit $status");
+	run_end(&run);
+	is_one_line(&run, 125, "no space left, not even to start\n");
+	run_free(&run);
+}
+END_TEST
+
 static void fill_words(TCase *tcase)
 {
 	tcase_set_timeout(tcase, 120);
@@ -566,6 +583,14 @@ static void fill_direct(TCase *tcase)
 	tcase_add_test(tcase, time_limit_ends_what_the_command_has_started);
 	tcase_add_test(tcase, time_limit_leaves_the_terminal_to_the_command);
 	tcase_add_test(tcase, signal_goes_through_to_a_limited_command);
+}
+
+static void fill_room(TCase *tcase)
+{
+	tcase_set_timeout(tcase, 120);
+	must_add_folder(tcase);
+	tcase_add_unchecked_fixture(tcase, fetch, NULL);
+	tcase_add_test(tcase, tmpdir_without_any_room_is_one_line);
 }
 
 static void fill_machine(TCase *tcase)
@@ -596,9 +621,11 @@ Suite *with_kvm_suite(void)
 
 	must_add(suite, "words", 0, fill_words);
 	must_add(suite, "direct", MUST_KVM, fill_direct);
-	if (getenv("WITH_KVM"))
+	if (getenv("WITH_KVM")) {
 		fputs("SKIP: machine: this is one already\n", stderr);
-	else
-		must_add(suite, "machine", 0, fill_machine);
+		return suite;
+	}
+	must_add(suite, "room", 0, fill_room);
+	must_add(suite, "machine", 0, fill_machine);
 	return suite;
 }

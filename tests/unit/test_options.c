@@ -115,6 +115,22 @@ START_TEST(devices_keep_their_order)
 }
 END_TEST
 
+START_TEST(devices_beyond_the_machines_places_are_refused)
+{
+	const char *given[MACHINE_VIRTIO_MAX + 3] = {"guest.elf"};
+
+	for (unsigned i = 0; i < MACHINE_VIRTIO_MAX; i++)
+		given[1 + i] = "--rng";
+	ck_assert_int_eq(parse(given), OPTIONS_RUN);
+	ck_assert_uint_eq(o.nr_devices, MACHINE_VIRTIO_MAX);
+	options_fini(&o);
+	given[1 + MACHINE_VIRTIO_MAX] = "--console=virtio";
+	ck_assert_int_eq(parse(given), OPTIONS_USAGE);
+	ck_assert_msg(strstr(said_err, "at most 12"), "%s", said_err);
+	options_fini(&o);
+}
+END_TEST
+
 START_TEST(memory_is_taken_in_each_spelling)
 {
 	static const struct {
@@ -487,6 +503,12 @@ static const struct {
 	{{"g", "--lazy-ram", "--pager=map"}, "--lazy-ram"},
 	{{"g", "--lazy-ram", "--pager=eager"}, "--lazy-ram"},
 	{{"g", "--trace=t", "--pager=map"}, "--trace"},
+	{{"g", "--balloon=0"}, "--balloon=0"},
+	{{"g", "--balloon=9T"}, "--balloon=9T"},
+	{{"g", "--balloon=1M", "--balloon"}, "--balloon: given twice"},
+	{{"g", "--console="}, "--console"},
+	{{"g", "--console=virtio", "--console=serial"}, "one console"},
+	{{"g", "--rng=1"}, "rng"},
 	{{"g", "--dump="}, "--dump"},
 	{{"g", "--trace="}, "--trace: the file's name is empty"},
 	{{"--nonsense", "g"}, "nonsense"},
@@ -537,6 +559,7 @@ Suite *options_suite(void)
 
 	tcase_add_test(tc, image_alone_gets_the_defaults);
 	tcase_add_test(tc, devices_keep_their_order);
+	tcase_add_test(tc, devices_beyond_the_machines_places_are_refused);
 	tcase_add_test(tc, memory_is_taken_in_each_spelling);
 	tcase_add_test(tc, last_of_several_counts);
 	tcase_add_test(tc, cpus_are_taken_up_to_the_last_apic_id);

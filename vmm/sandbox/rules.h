@@ -174,6 +174,7 @@ static const struct rule rules[] = {
 	/* A network card: packets, and what its driver has agreed to. */
 	ALLOW(readv),
 	ALLOW(sendmsg),
+	ALLOW_IF(recvfrom, IS_NULL(4)), /* recv(2) */
 	ALLOW_IF(ioctl, IS(1, TUNSETOFFLOAD)),
 	/* A disk: vectors of guest memory, flush and discard. */
 	ALLOW(preadv),

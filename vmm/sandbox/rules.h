@@ -176,6 +176,7 @@ static const struct rule rules[] = {
 	ALLOW(readv),
 	ALLOW_IF(recvfrom, IS_NULL(4)),
 	ALLOW(sendmsg),
+	ALLOW_IF(recvfrom, IS_NULL(4)), /* recv(2) */
 	ALLOW_IF(ioctl, IS(1, TUNSETOFFLOAD)),
 	/* A disk: vectors of guest memory, flush and discard. */
 	ALLOW(preadv),

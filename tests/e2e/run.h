@@ -129,6 +129,8 @@ Suite *terminal_suite(void);
 Suite *kernels_suite(void);
 Suite *linux_devices_suite(void);
 Suite *linux_disks_suite(void);
+Suite *linux_console_suite(void);
+Suite *balloon_suite(void);
 Suite *sandbox_suite(void);
 Suite *linux_suite(void);
 Suite *linux_net_suite(void);

@@ -58,9 +58,9 @@ static Suite *(*const suites[])(void) = {
 	net_option_suite,
 	net_passt_suite,
 	net_tap_suite,
-	virtio_net_suite,
-	virtio_console_suite,
 	virtio_balloon_suite,
+	virtio_console_suite,
+	virtio_net_suite,
 };
 
 int main(void)

@@ -10,6 +10,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A segment larger than this that is neither writable nor executable is data
@@ -86,19 +87,30 @@ static void find_data(int fd, uint64_t at, uint64_t end, struct gpa_range *data)
 	*data = (struct gpa_range){(uint64_t)from, (uint64_t)(to - from)};
 }
 
+/* Is it worth looking for holes? In a file in the page cache (tmpfs) that takes
+ * time for every page it has. */
+static bool is_sparse(const struct image *image)
+{
+	struct stat st;
+
+	return !fstat(image->fd, &st) &&
+	       (uint64_t)st.st_blocks * 512 + HOLE_MIN <= image->size;
+}
+
 /*
  * The segment's bytes become extents. Holes of a sparse file are zeros, as memory
  * is that nobody provides for, so they need none, and are never read: a vmlinux
  * has megabytes of them, its .bss, where its build has put something behind that.
  * Small holes, and those of a file that has thousands, are read like data.
  */
-static int add_extents(struct boot_plan *plan, const struct image_segment *s)
+static int add_extents(struct boot_plan *plan, const struct image_segment *s,
+		       bool sparse)
 {
 	uint64_t at = s->offset, end = s->offset + s->filesz, from = at;
 	struct gpa_range data;
 	int rc = 0;
 
-	for (unsigned n = 0; !rc && n < HOLES_MAX && at < end; n++) {
+	for (unsigned n = 0; sparse && !rc && n < HOLES_MAX && at < end; n++) {
 		find_data(plan->image->fd, at, end, &data);
 		if (data.start - at >= HOLE_MIN && at > from)
 			rc = boot_plan_extent(
@@ -122,6 +134,7 @@ int boot_image_take(struct boot_plan *plan, struct image_error *err)
 		MEMMAP_HOLE_END - MEMMAP_HOLE_START,
 	};
 	struct image *image = plan->image;
+	bool sparse = is_sparse(image);
 	int rc = image_check_ram(image, plan->ram, plan->nr_ram, hole, err);
 
 	if (rc)
@@ -134,7 +147,7 @@ int boot_image_take(struct boot_plan *plan, struct image_error *err)
 				    s->flags & (PF_W | PF_X) ||
 					    s->memsz <= LARGE_DATA);
 		if (!rc && s->filesz)
-			rc = add_extents(plan, s);
+			rc = add_extents(plan, s, sparse);
 	}
 	return rc;
 }

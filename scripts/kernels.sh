@@ -101,7 +101,7 @@ pick() { # lib/modules/RELEASE, a folder
 	to=$2/lib/modules/$release
 	depmod -b "${1%/lib/modules/*}" "$release" || die 'depmod failed'
 	mkdir -p "$to"
-	cp "$1/modules.order" "$1/modules.builtin" "$to"
+	cp "$1"/modules.order "$1"/modules.builtin* "$to"
 	for module in $modules; do
 		line=$(grep "/$module\.ko:" "$1/modules.dep") ||
 			die "$release has no module $module"

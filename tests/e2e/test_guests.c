@@ -620,8 +620,9 @@ static void is_json_object(const char *text)
 			continue;
 		depth += (*c == '{') - (*c == '}');
 		ck_assert_int_ge(depth, c[1] != '\n' && c[1]);
-		ck_assert_msg(!(c[0] == ',' && c[1] != '"'), "at %s", c);
-		ck_assert_msg(!(c[0] == '}' && c[1] && !strchr(",}\n", c[1])),
+		ck_assert_msg(!(c[0] == ',' && !strchr("\"{", c[1])), "at %s",
+			      c);
+		ck_assert_msg(!(c[0] == '}' && c[1] && !strchr(",}]\n", c[1])),
 			      "at %s", c);
 	}
 	ck_assert_int_eq(depth, 0);

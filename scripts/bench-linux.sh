@@ -29,7 +29,7 @@ have() { command -v "$1" >/dev/null; }
 # be left out. What it wants of ACPI is the power-off.
 qemu_words() {
 	machine=microvm,pit=off,pic=off,rtc=off,usb=off,auto-kernel-cmdline=off
-	echo "$ram/qemu -L $ram -M $machine -bios qboot.rom -accel kvm -m $memory" \
+	echo "$qemu -M $machine -bios qboot.rom -accel kvm -m $memory" \
 		"-nodefaults -no-user-config -nographic -serial stdio" \
 		"-no-reboot -device isa-debug-exit,iobase=0xf4,iosize=4"
 }
@@ -132,21 +132,9 @@ measure_memory() {
 	fi
 }
 
-# QEMU with its libraries.
-copy_qemu() {
-	cp "$(command -v "$qemu")" $ram/qemu
-	cp "$(dirname "$(readlink -f "$(command -v "$qemu")")")/../share/qemu/qboot.rom" \
-		$ram
-	mkdir $ram/lib
-	ldd $ram/qemu | awk '$3 ~ /^\// { print $3 }' | xargs cp -Lt $ram/lib
-	export LD_LIBRARY_PATH=$ram/lib
-}
-
 if [ "${2-}" = inside ]; then
-	# In memory: while a file server works, the clock that counts
-	# instructions leaps from timer to timer.
+	# In memory: no file server's time.
 	ram=/dev/shm
-	! have "$qemu" || copy_qemu
 	cp "$build/vmm" "$bench/pairs" "$bench/entry.elf" "$bench/initramfs" $ram
 	# Its holes, which the file server does not show, are not loaded.
 	cp --sparse=always "$build/kernels/linux.elf" $ram

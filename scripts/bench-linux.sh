@@ -51,7 +51,7 @@ plan() {
 	if have "$qemu"; then
 		echo "entry-qemu 1 $(qemu_words) -kernel $ram/entry.elf"
 		# A plan has no quotes.
-		echo "exec $(qemu_words) -kernel $ram/linux.elf" \
+		echo "exec $(qemu_words) -kernel $ram/linux-peer.elf" \
 			"-initrd $ram/initramfs -append '$cmdline'" >$ram/boot-qemu
 		echo "boot-qemu 0 /bin/sh $ram/boot-qemu"
 	fi
@@ -126,7 +126,7 @@ measure_memory() {
 	done
 	if have "$qemu"; then
 		# shellcheck disable=SC2046
-		memory_of qemu $(qemu_words) -kernel "$ram/linux.elf" \
+		memory_of qemu $(qemu_words) -kernel "$ram/linux-peer.elf" \
 			-initrd "$ram/initramfs" \
 			-append "$cmdline -- stay"
 	fi
@@ -138,6 +138,8 @@ if [ "${2-}" = inside ]; then
 	cp "$build/vmm" "$bench/pairs" "$bench/entry.elf" "$bench/initramfs" $ram
 	# Its holes, which the file server does not show, are not loaded.
 	cp --sparse=always "$build/kernels/linux.elf" $ram
+	# Who maps the file fills them, on this file system.
+	cp "$build/kernels/linux.elf" $ram/linux-peer.elf
 	[ -z "${KVMTOOL:-}" ] || cp "$build/kernels/vmlinuz" $ram
 	keys=first_instruction,ready_marker,exit,pages,pages_present,bytes_read
 	keys=$keys,faults,IO,MMIO,accesses

@@ -89,13 +89,17 @@ static void only_devices_complain(const struct run *run)
 START_TEST(hostile_driver_harms_no_device)
 {
 	int seed = 1 + _i, i = _i / SEEDS;
+	const char *disk = must_file("disk");
+	static const char sectors[64 * 512];
 	char cmdline[64];
 	struct run *run;
 
-	snprintf(cmdline, sizeof(cmdline), "virtio=3 rounds=40 seed=%d%s", seed,
+	must_write_file(disk, sectors, sizeof(sectors));
+	snprintf(cmdline, sizeof(cmdline), "virtio=4 rounds=40 seed=%d%s", seed,
 		 seed % 2 ? " only-virtio" : "");
 	run = VMM(must_built("guest/hostile.elf"), "--rng", "--console=virtio",
-		  "--balloon", "--pager", pagers[i / NR(machines)], "--machine",
+		  "--balloon", "--disk", disk, "--pager",
+		  pagers[i / NR(machines)], "--machine",
 		  machines[i % NR(machines)], i % 2 ? "-c1" : "-c2",
 		  i % 3 ? "-m128M" : "-m3G", "--timeout", "50", "-a", cmdline);
 	run_is(run, 0);
@@ -190,6 +194,7 @@ static void fill_hostile(TCase *tcase)
 	tcase_add_loop_test(tcase, every_port_can_be_accessed_in_every_form, 0,
 			    PORT_RUNS);
 	tcase_add_loop_test(tcase, wild_guest_harms_itself_alone, 0, WILD);
+	must_add_folder(tcase);
 	tcase_add_loop_test(tcase, hostile_driver_harms_no_device, 0,
 			    NR(machines) * NR(pagers) * SEEDS);
 	tcase_add_loop_test(tcase, wild_driver_harms_its_guest_alone, 0, WILD);

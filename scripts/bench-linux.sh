@@ -225,8 +225,9 @@ END {
 	}
 	uffd = median("boot-uffd", "ready_marker")
 	print ""
-	row("image pages present at user space, of all", "0.60", \
-		median("boot-uffd", "pages_present") / median("boot-uffd", "pages"))
+	row("bytes read to user space, of those that the file would load", \
+		"0.60", median("boot-uffd", "bytes_read") / 4096 / \
+		median("entry-uffd", "pages"))
 	row("to user space: uffd/eager", "1.10", \
 		uffd / median("boot-eager", "ready_marker"))
 	row("to user space: uffd/map", "-", \

@@ -46,11 +46,12 @@ OWN_LDFLAGS := -pthread $(SANITIZER_FLAGS) $(if $(STATIC),-static)
 LIBSECCOMP := $(shell pkg-config --libs libseccomp 2>/dev/null || echo -lseccomp)
 LIBS := $(shell pkg-config $(if $(STATIC),--static) --libs libelf 2>/dev/null || echo -lelf -lz)
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
+CJSON_LIBS := $(shell pkg-config --libs libcjson 2>/dev/null || echo -lcjson)
 
 PAGER := $(patsubst pager/%.c,%,$(wildcard pager/*.c pager/*/*.c))
 # mkfilters runs while building.
 VMM := $(filter-out main sandbox/mkfilters,$(patsubst vmm/%.c,%,$(wildcard vmm/*.c vmm/*/*.c)))
-UNIT := must elf_writer $(patsubst tests/%.c,%,$(wildcard tests/unit/*.c))
+UNIT := must elf_writer vectors $(patsubst tests/%.c,%,$(wildcard tests/unit/*.c))
 KVM_TESTS := must $(patsubst tests/%.c,%,$(wildcard tests/kvm/*.c))
 E2E := must elf_writer cpio_writer $(patsubst tests/%.c,%,$(wildcard tests/e2e/*.c))
 
@@ -299,10 +300,13 @@ run-linux: $(BUILD)/vmm $(ROOTFS)/VERSIONS $(DISK) ## boot Linux to a prompt; po
 
 # --- tests ----------------------------------------------------------------
 
+# Compiled in.
+$(BUILD)/obj/tests/vectors.o: tests/data/pagetable-vectors.json
+
 $(BUILD)/tests/unit: $(UNIT:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAGER)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD    $@")
-	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf $(CHECK_LIBS)
+	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf $(CJSON_LIBS) $(CHECK_LIBS)
 
 $(BUILD)/tests/kvm: $(KVM_TESTS:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAGER)
 	@mkdir -p $(@D)

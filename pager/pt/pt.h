@@ -23,6 +23,18 @@
 
 #include "pager/gpa.h"
 
+/* Until its users have moved to the new headers: names of its own. */
+#define pt_map		old_pt_map
+#define pt_walk		old_pt_walk
+#define pt_runs		old_pt_runs
+#define pt_translate	old_pt_translate
+#define pt_tables_for	old_pt_tables_for
+#define pt_x86_64	old_pt_x86_64
+#define pt_x86_64_la57	old_pt_x86_64_la57
+#define pt_x86_pae	old_pt_x86_pae
+#define pt_x86_32	old_pt_x86_32
+#define pt_x86_32_small old_pt_x86_32_small
+
 /* What a mapping allows. Reading is always allowed. */
 #define PT_WRITE 0x1U /* writable */
 #define PT_NX	 0x2U /* not executable */

@@ -12,7 +12,11 @@
 
 #include "pager/pt/pt_walk.h"
 
-enum pt_access_kind { PT_ACCESS_READ, PT_ACCESS_WRITE, PT_ACCESS_FETCH };
+enum pt_access_kind {
+	PT_ACCESS_READ,
+	PT_ACCESS_WRITE,
+	PT_ACCESS_FETCH
+};
 
 struct pt_access {
 	enum pt_access_kind kind;
@@ -21,10 +25,10 @@ struct pt_access {
 
 enum pt_fault_kind {
 	PT_FAULT_NONE,
-	PT_FAULT_PAGE,	    /* code: see each function */
-	PT_FAULT_GENERAL,   /* x86: #GP */
-	PT_FAULT_MISCONFIG, /* EPT: code is the level, 1 the last */
-	PT_FAULT_REFUSED,   /* no processor would form this address */
+	PT_FAULT_PAGE,	     /* code: see each function */
+	PT_FAULT_GENERAL,    /* x86: #GP */
+	PT_FAULT_MISCONFIG,  /* EPT: code is the level, 1 the last */
+	PT_FAULT_REFUSED,    /* no processor would form this address */
 	PT_FAULT_UNREADABLE, /* a table is outside memory (walk.error) */
 };
 
@@ -38,6 +42,7 @@ struct pt_fault {
 struct pt_x86_cpu {
 	unsigned phys_bits; /* MAXPHYADDR, 32 to 52 */
 	bool gb_pages, pse36;
+	bool execute_only; /* EPT: pages that can only be executed */
 };
 
 /* Everything. */
@@ -65,16 +70,18 @@ struct pt_fault pt_x86_access(const struct pt_space *space,
 			      const struct pt_x86_regs *regs, gva_t va,
 			      struct pt_access access, struct pt_walk *walk);
 
-/* Which EPT a pointer selects (SDM 3C 25.6.11). execute_only: the processor
- * has such pages. As pt_x86_space. */
+/* The space that an EPT pointer selects (SDM 3C 25.6.11): 4 levels, write-back
+ * or uncached tables. As pt_x86_space. */
 const char *pt_ept_space(struct pt_space *space, const struct pt_mem *mem,
-			 uint64_t eptp, unsigned phys_bits);
+			 uint64_t eptp, const struct pt_x86_cpu *cpu);
 
-/* code: the exit qualification of an EPT violation (SDM 3C table 28-7), bits 7
- * and 8 set: the final access to the translation of a linear address. */
-struct pt_fault pt_ept_access(const struct pt_space *space, bool execute_only,
-			      gpa_t gpa, struct pt_access access,
-			      struct pt_walk *walk);
+/*
+ * A guest's access. code: the exit qualification of the violation (SDM 3C table
+ * 28-7), with the bits 7 and 8 set: the access was to the translation of a linear
+ * address. Of a misconfiguration: the level, 1 the last.
+ */
+struct pt_fault pt_ept_access(const struct pt_space *space, gpa_t gpa,
+			      struct pt_access access, struct pt_walk *walk);
 
 struct pt_riscv_regs {
 	uint64_t satp;

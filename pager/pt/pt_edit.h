@@ -28,15 +28,16 @@ struct pt_obstacle {
 
 enum pt_map_kind {
 	PT_MAP_BASIC, /* the rights as they are */
-	PT_MAP_COW,   /* not writable, and marked: to be copied when written to */
-	PT_MAP_NONE,  /* tables alone; the leaf's entry stays 0 */
+	PT_MAP_COW, /* not writable, and marked: to be copied when written to */
+	PT_MAP_NONE, /* tables alone; the leaf's entry stays 0 */
 };
 
 struct pt_mapping {
 	enum pt_map_kind kind;
-	unsigned rights;   /* PT_... */
-	uint64_t max_page; /* largest leaves to use; 0: all that the space has */
-	bool no_alloc;	   /* tables that lack are an error: PT_NO_TABLE */
+	unsigned rights; /* PT_... */
+	uint64_t
+		max_page; /* largest leaves to use; 0: all that the space has */
+	bool no_alloc;	  /* tables that lack are an error: PT_NO_TABLE */
 };
 
 /*

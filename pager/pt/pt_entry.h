@@ -18,9 +18,9 @@ enum pt_kind {
 
 struct pt_entry {
 	enum pt_kind kind;
-	gpa_t pa;	   /* of the table, or of the page's first byte */
-	uint64_t size;	   /* of a leaf's page, in bytes */
-	unsigned rights;   /* PT_...: this entry's own */
+	gpa_t pa;	 /* of the table, or of the page's first byte */
+	uint64_t size;	 /* of a leaf's page, in bytes */
+	unsigned rights; /* PT_...: this entry's own */
 	bool accessed, dirty, global, pat, cow; /* of a leaf, but accessed */
 	uint64_t software; /* bits left to software, where they stand */
 	uint64_t reserved; /* of a reserved entry: the bits that are wrong */

@@ -78,13 +78,13 @@ struct pt_format {
 	/* Physical bits: (entry & addr_mask) << addr_shift. */
 	uint64_t addr_mask;
 	unsigned addr_shift;
-	uint64_t inverted;		/* bits that deny by being set */
-	struct pt_grants table, leaf;	/* granted by all tables, and the leaf */
-	struct pt_field rights_field;	/* of every entry */
-	struct pt_field type_field;	/* of leaves */
+	uint64_t inverted;	      /* bits that deny by being set */
+	struct pt_grants table, leaf; /* granted by all tables, and the leaf */
+	struct pt_field rights_field; /* of every entry */
+	struct pt_field type_field;   /* of leaves */
 	uint64_t accessed, dirty, global; /* 0: the format has none */
-	uint64_t software;		/* left to software, in a leaf */
-	uint64_t cow;			/* of them: copied when written to */
+	uint64_t software;		  /* left to software, in a leaf */
+	uint64_t cow;			  /* of them: copied when written to */
 	struct pt_level levels[PT_MAX_LEVELS]; /* from the root down */
 };
 
@@ -159,7 +159,9 @@ struct pt_space {
 	/* Bits that this processor reserves in every entry, besides the
 	 * format's: addresses wider than its own, NX while it is off. */
 	uint64_t reserved;
+	uint64_t reserved_high;	 /* the same of a level's high_mask */
 	unsigned refused_leaves; /* bit n: this processor has none at level n */
+	uint8_t refused_rights;	 /* bit n: nor the rights_field's value n */
 };
 
 /* A space without a processor's limits. */

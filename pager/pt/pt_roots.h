@@ -12,11 +12,11 @@
 
 /* A table that was reached before, at the same level. */
 struct pt_alias {
-	unsigned root;	   /* in whose space it was found again: an index */
-	unsigned owner;	   /* the index of the root whose it is */
-	unsigned depth;	   /* tables above it: 0 is a root itself */
-	gva_t va;	   /* first address that it is for, in this space */
-	gva_t owner_va;	   /* and in the owner's */
+	unsigned root;	/* in whose space it was found again: an index */
+	unsigned owner; /* the index of the root whose it is */
+	unsigned depth; /* tables above it: 0 is a root itself */
+	gva_t va;	/* first address that it is for, in this space */
+	gva_t owner_va; /* and in the owner's */
 	gpa_t table;
 	bool recursive; /* it is one of the tables above itself: a recursive
 			   entry, not followed */

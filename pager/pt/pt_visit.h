@@ -18,10 +18,10 @@
 
 /* One entry, where it was found. */
 struct pt_visit {
-	unsigned level; /* 0 is the root */
-	gpa_t at;	/* the entry's address */
-	uint64_t raw;	/* its value; pre and post may change it */
-	gva_t va;	/* the first address that it is for */
+	unsigned level;	 /* 0 is the root */
+	gpa_t at;	 /* the entry's address */
+	uint64_t raw;	 /* its value; pre and post may change it */
+	gva_t va;	 /* the first address that it is for */
 	unsigned rights; /* that the levels down to this one leave */
 };
 

@@ -17,14 +17,14 @@ enum pt_status {
 	PT_TOO_WIDE,	  /* it has more bits than the format translates */
 	PT_UNREADABLE,	  /* the table could not be read (walk.error) */
 	/* Of edits (pt_edit.h): */
-	PT_MAPPED,	/* there is a page already */
-	PT_LARGE,	/* the address is inside a larger page than that */
-	PT_NO_MEMORY,	/* no table to be had */
-	PT_UNALIGNED,	/* an address or a length is no multiple of a page */
+	PT_MAPPED,	 /* there is a page already */
+	PT_LARGE,	 /* the address is inside a larger page than that */
+	PT_NO_MEMORY,	 /* no table to be had */
+	PT_UNALIGNED,	 /* an address or a length is no multiple of a page */
 	PT_OUT_OF_RANGE, /* a range is empty, wraps or leaves its half of the
 			    space, or a frame's address does not fit an entry */
-	PT_NO_TABLE,	/* a table lacks on the way, and must not be allocated */
-	PT_UNWRITABLE,	/* an entry could not be written */
+	PT_NO_TABLE,   /* a table lacks on the way, and must not be allocated */
+	PT_UNWRITABLE, /* an entry could not be written */
 	PT_NR_STATUSES,
 };
 

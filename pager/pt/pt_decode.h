@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The questions that are asked of a raw entry again and again. For the toolkit's
+ * own files.
+ */
+#pragma once
+
+#include "pager/pt/pt_format.h"
+
+static inline bool pt_is_present(const struct pt_level *l, uint64_t raw)
+{
+	return raw & l->any && (raw & l->all) == l->all;
+}
+
+/* Of a present one. */
+static inline bool pt_is_leaf(const struct pt_level *l, uint64_t raw)
+{
+	return (raw ^ l->leaf_flip) & l->leaf_bits;
+}
+
+/* The bits of a present entry that make it malformed; 0: none. */
+uint64_t pt_wrong_values(const struct pt_space *space, unsigned level,
+			 uint64_t raw);
+static inline uint64_t pt_wrong_bits(const struct pt_space *space,
+				     unsigned level, uint64_t raw)
+{
+	const struct pt_level *l = &space->format->levels[level];
+	uint64_t reserved =
+		pt_is_leaf(l, raw) ? l->leaf_reserved : l->table_reserved;
+
+	return (raw & (reserved | space->reserved)) |
+	       pt_wrong_values(space, level, raw);
+}
+
+/* The bits that grant rights, as struct pt_grants counts them. */
+static inline uint64_t pt_granting(const struct pt_format *format,
+				   unsigned level, uint64_t raw)
+{
+	return format->levels[level].no_rights ? UINT64_MAX
+					       : raw ^ format->inverted;
+}
+
+/* The rights that are granted. */
+static inline unsigned pt_rights(const struct pt_grants *grants,
+				 uint64_t granting)
+{
+	return ((granting & grants->read) == grants->read ? PT_READ : 0) |
+	       ((granting & grants->write) == grants->write ? PT_WRITE : 0) |
+	       ((granting & grants->exec) == grants->exec ? PT_EXEC : 0) |
+	       ((granting & grants->user) == grants->user ? PT_USER : 0) |
+	       ((granting & grants->kernel_exec) == grants->kernel_exec
+			? PT_KERNEL_EXEC
+			: 0);
+}
+
+static inline gpa_t pt_table_pa(const struct pt_format *format, uint64_t raw)
+{
+	return (raw & format->addr_mask) << format->addr_shift;
+}
+
+/* Where the leaf's page starts. Below the page's size an entry has attributes,
+ * not address bits. */
+static inline gpa_t pt_leaf_pa(const struct pt_format *format, unsigned level,
+			       uint64_t raw)
+{
+	const struct pt_level *l = &format->levels[level];
+
+	return (pt_table_pa(format, raw) & ~(pt_level_size(format, level) - 1)) |
+	       (raw & l->high_mask) << l->high_shift;
+}

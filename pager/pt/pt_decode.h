@@ -65,6 +65,17 @@ static inline gpa_t pt_leaf_pa(const struct pt_format *format, unsigned level,
 {
 	const struct pt_level *l = &format->levels[level];
 
-	return (pt_table_pa(format, raw) & ~(pt_level_size(format, level) - 1)) |
+	return (pt_table_pa(format, raw) &
+		~(pt_level_size(format, level) - 1)) |
 	       (raw & l->high_mask) << l->high_shift;
 }
+
+/* The bits that say `rights`: set those that grant, and where a set bit denies,
+ * those that do not. A right that a format lacks has none. */
+uint64_t pt_rights_bits(const struct pt_format *format,
+			const struct pt_grants *grants, unsigned rights);
+
+/* The bits of a leaf that say pa; those of the address from 32 on may stand
+ * elsewhere (PSE-36). */
+uint64_t pt_address_bits(const struct pt_format *format, unsigned level,
+			 gpa_t pa);

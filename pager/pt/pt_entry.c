@@ -75,10 +75,8 @@ struct pt_entry pt_entry_decode(const struct pt_space *space, unsigned level,
 	return entry;
 }
 
-/* The bits that say `rights`: set those that grant, and where a set bit denies,
- * those that do not. A right that a format lacks has none. */
-static uint64_t rights_bits(const struct pt_format *format,
-			    const struct pt_grants *grants, unsigned rights)
+uint64_t pt_rights_bits(const struct pt_format *format,
+			const struct pt_grants *grants, unsigned rights)
 {
 	const uint64_t masks[] = {grants->read, grants->write, grants->exec,
 				  grants->user, grants->kernel_exec};
@@ -94,9 +92,8 @@ static uint64_t rights_bits(const struct pt_format *format,
 	return granted ^ (format->inverted & all);
 }
 
-/* Bits of the address from 32 on may stand elsewhere (PSE-36). */
-static uint64_t address_bits(const struct pt_format *format, unsigned level,
-			     gpa_t pa)
+uint64_t pt_address_bits(const struct pt_format *format, unsigned level,
+			 gpa_t pa)
 {
 	const struct pt_level *l = &format->levels[level];
 
@@ -107,19 +104,19 @@ static uint64_t address_bits(const struct pt_format *format, unsigned level,
 uint64_t pt_entry_leaf(const struct pt_format *format, unsigned level, gpa_t pa,
 		       unsigned rights)
 {
-	return address_bits(format, level, pa) |
+	return pt_address_bits(format, level, pa) |
 	       format->levels[level].leaf_set |
-	       rights_bits(format, &format->leaf, rights);
+	       pt_rights_bits(format, &format->leaf, rights);
 }
 
 uint64_t pt_entry_table(const struct pt_format *format, unsigned level,
 			gpa_t table, unsigned rights)
 {
 	const struct pt_level *l = &format->levels[level];
-	uint64_t entry =
-		(table >> format->addr_shift & format->addr_mask) | l->table_set;
+	uint64_t entry = (table >> format->addr_shift & format->addr_mask) |
+			 l->table_set;
 
 	if (l->no_rights)
 		return entry;
-	return entry | rights_bits(format, &format->table, rights);
+	return entry | pt_rights_bits(format, &format->table, rights);
 }

@@ -132,6 +132,13 @@ struct pt_mem {
 	 */
 	int (*write)(void *ctx, gpa_t table, unsigned index, unsigned bytes,
 		     uint64_t entry, gpa_t *moved);
+	/*
+	 * NULL, or: nr entries at once, each in one piece, from index on: entry,
+	 * entry + step, and so on. As write, and instead of it: a call for each
+	 * entry is most of what a long mapping costs.
+	 */
+	int (*fill)(void *ctx, gpa_t table, unsigned index, unsigned bytes,
+		    uint64_t entry, uint64_t step, unsigned nr, gpa_t *moved);
 	/* A new table of zeros. Not 0 when there is none. */
 	int (*alloc)(void *ctx, gpa_t *table);
 	/* NULL, or a table that nothing leads to any more. */
@@ -149,6 +156,21 @@ static inline void pt_copy_entries(const void *from, unsigned bytes,
 
 	for (unsigned i = 0; i < nr; i++)
 		entries[i] = bytes == 8 ? wide[i] : narrow[i];
+}
+
+/* And a fill callback's; `to` is the first entry. */
+static inline void pt_fill_entries(void *to, unsigned bytes, uint64_t entry,
+				   uint64_t step, unsigned nr)
+{
+	volatile uint64_t *wide = to;
+	volatile uint32_t *narrow = to;
+
+	if (bytes == 8)
+		for (unsigned i = 0; i < nr; i++, entry += step)
+			wide[i] = entry;
+	else
+		for (unsigned i = 0; i < nr; i++, entry += step)
+			narrow[i] = entry;
 }
 
 /* An address space. */

@@ -18,6 +18,7 @@ const char *pt_status_name(enum pt_status status)
 		[PT_UNALIGNED] = "unaligned",
 		[PT_OUT_OF_RANGE] = "out of range",
 		[PT_NO_TABLE] = "table missing",
+		[PT_BAD_RIGHTS] = "no such rights",
 		[PT_UNWRITABLE] = "entry not writable",
 	};
 

@@ -24,6 +24,7 @@ enum pt_status {
 	PT_OUT_OF_RANGE, /* a range is empty, wraps or leaves its half of the
 			    space, or a frame's address does not fit an entry */
 	PT_NO_TABLE,   /* a table lacks on the way, and must not be allocated */
+	PT_BAD_RIGHTS, /* the format or the processor cannot say these rights */
 	PT_UNWRITABLE, /* an entry could not be written */
 	PT_NR_STATUSES,
 };

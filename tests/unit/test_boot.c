@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pager/pt/pt.h"
+#include "pager/pt/pt_walk.h"
 #include "tests/suites.h"
 
 #define HEADER_OFFSET 0x800
@@ -995,28 +995,29 @@ END_TEST
 
 /* Long mode. */
 
-static int table_read(void *ctx, gpa_t gpa, uint64_t *entry)
+static int table_read(void *ctx, gpa_t at, unsigned bytes, uint64_t *entries,
+		      unsigned nr)
 {
-	const struct extent *e = extent_at(gpa);
+	const struct extent *e = extent_at(at);
 
 	(void)ctx;
 	ck_assert_ptr_nonnull(e);
 	ck_assert_ptr_eq(e->source, &plan->tables_source);
-	return e->source->read(e->source->ctx, entry, sizeof(*entry),
-			       e->offset + (gpa - e->gpa));
+	ck_assert_uint_eq(bytes, sizeof(*entries));
+	return e->source->read(e->source->ctx, entries, nr * sizeof(*entries),
+			       e->offset + (at - e->gpa));
 }
 
 /* Where the plan's page tables lead; UINT64_MAX: nowhere. */
 static gpa_t mapped(gva_t va)
 {
 	struct pt_mem mem = {.read = table_read};
-	struct pt_space space = {&pt_x86_64, &mem, plan->entry.cr3};
-	uint64_t size;
-	gpa_t pa;
-	int rc = pt_translate(&space, va, &pa, &size);
+	struct pt_space space = pt_space(&pt_x86_64, &mem, plan->entry.cr3);
+	struct pt_walk walk;
+	enum pt_status status = pt_walk(&space, va, &walk);
 
-	ck_assert(rc == 0 || rc == -ENOENT);
-	return rc ? UINT64_MAX : pa;
+	ck_assert(status == PT_OK || status == PT_ABSENT);
+	return status ? UINT64_MAX : walk.pa;
 }
 
 START_TEST(long_mode_maps_ram_and_devices_one_to_one)

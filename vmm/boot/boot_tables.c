@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pager/pt/pt.h"
+#include "pager/pt/pt_edit.h"
 
 #define LARGE_PAGE (UINT64_C(2) << 20)
 #define STACK_LEN  (4 * PAGE_SIZE) /* told in vmm.1 */
@@ -30,15 +30,19 @@ static uint64_t *slot(struct arena *a, gpa_t gpa)
 	return &a->entries[(gpa - a->gpa) / sizeof(uint64_t)];
 }
 
-static int arena_read(void *ctx, gpa_t gpa, uint64_t *entry)
+static int arena_read(void *ctx, gpa_t at, unsigned bytes, uint64_t *entries,
+		      unsigned nr)
 {
-	*entry = *slot(ctx, gpa);
+	pt_copy_entries(slot(ctx, at), bytes, entries, nr);
 	return 0;
 }
 
-static int arena_write(void *ctx, gpa_t gpa, uint64_t entry)
+static int arena_write(void *ctx, gpa_t table, unsigned index, unsigned bytes,
+		       uint64_t entry, gpa_t *moved)
 {
-	*slot(ctx, gpa) = entry;
+	(void)bytes;
+	(void)moved;
+	slot(ctx, table)[index] = entry;
 	return 0;
 }
 
@@ -73,14 +77,21 @@ static bool segment_pages(const struct image_segment *s, gva_t *va, gpa_t *pa,
 	return *va != *pa;
 }
 
-static int map_segment(const struct boot_plan *plan,
-		       const struct pt_space *space,
+/* As pages of 2 MiB where they fit: not every processor has larger ones. */
+static const struct pt_mapping all_rights = {
+	.rights = PT_READ | PT_WRITE | PT_EXEC,
+	.max_page = LARGE_PAGE,
+};
+
+static int map_segment(const struct boot_plan *plan, struct pt_space *space,
 		       const struct image_segment *s, struct image_error *err)
 {
-	uint64_t len, size;
-	gpa_t pa, found;
+	struct pt_obstacle met;
+	struct pt_walk walk;
+	enum pt_status status;
+	uint64_t len;
+	gpa_t pa;
 	gva_t va;
-	int rc;
 
 	if (!segment_pages(s, &va, &pa, &len))
 		return 0;
@@ -93,13 +104,19 @@ static int map_segment(const struct boot_plan *plan,
 				  (unsigned long long)s->vaddr,
 				  (unsigned long long)s->paddr);
 	/* Its first page may be mapped for the segment before. */
-	if (len && !pt_translate(space, va, &found, &size) && found == pa) {
+	if (len && !pt_walk(space, va, &walk) && walk.pa == pa) {
 		va += PAGE_SIZE;
 		pa += PAGE_SIZE;
 		len -= PAGE_SIZE;
 	}
-	rc = len ? pt_map(space, va, pa, len, PT_WRITE, &found) : 0;
-	if (rc == -EEXIST)
+	status = len ? pt_map(space, va, pa, len, &all_rights, &met) : PT_OK;
+	switch (status) {
+	case PT_OK:
+		return 0;
+	case PT_NO_MEMORY:
+		return -ENOMEM;
+	case PT_MAPPED:
+	case PT_LARGE:
 		return boot_error(
 			err, -ENOEXEC,
 			"%s: segment %u: p_vaddr 0x%llx is mapped to "
@@ -107,8 +124,8 @@ static int map_segment(const struct boot_plan *plan,
 			"segment), so --boot=long cannot map it",
 			plan->image->path, s->index,
 			(unsigned long long)s->vaddr,
-			(unsigned long long)found);
-	if (rc == -EINVAL)
+			(unsigned long long)met.frame);
+	default:
 		return boot_error(
 			err, -ENOEXEC,
 			"%s: segment %u: p_vaddr 0x%llx is no "
@@ -116,22 +133,23 @@ static int map_segment(const struct boot_plan *plan,
 			"it",
 			plan->image->path, s->index,
 			(unsigned long long)s->vaddr);
-	return rc;
+	}
 }
 
 static uint64_t count_tables(const struct boot_plan *plan, bool segments)
 {
+	struct pt_space space = pt_space(&pt_x86_64, NULL, 0);
 	uint64_t len, tables;
 	gpa_t pa;
 	gva_t va;
 
-	tables = 1 +
-		 pt_tables_for(&pt_x86_64, 0, 0, identity_len(plan), PT_WRITE);
+	tables =
+		1 + pt_tables_for(&space, 0, 0, identity_len(plan), LARGE_PAGE);
 	for (size_t i = 0; segments && i < plan->image->nr_segments; i++)
 		if (segment_pages(&plan->image->segments[i], &va, &pa, &len) &&
 		    va + (len - 1) > va)
-			tables += pt_tables_for(&pt_x86_64, va, pa, len,
-						PT_WRITE);
+			tables +=
+				pt_tables_for(&space, va, pa, len, LARGE_PAGE);
 	return tables;
 }
 
@@ -141,10 +159,13 @@ int boot_place_tables(struct boot_plan *plan, bool segments,
 	const struct image *image = plan->image;
 	struct arena arena = {.tables = count_tables(plan, segments),
 			      .used = 1};
-	struct pt_mem mem = {&arena, arena_read, arena_write, arena_alloc};
-	struct pt_space space = {&pt_x86_64, &mem, 0};
-	gpa_t pa, stack;
-	uint64_t size;
+	struct pt_mem mem = {.ctx = &arena,
+			     .read = arena_read,
+			     .write = arena_write,
+			     .alloc = arena_alloc};
+	struct pt_space space = pt_space(&pt_x86_64, &mem, 0);
+	struct pt_walk walk;
+	gpa_t stack;
 	int rc;
 
 	plan->tables_len = arena.tables * PAGE_SIZE;
@@ -164,7 +185,8 @@ int boot_place_tables(struct boot_plan *plan, bool segments,
 		return -ENOMEM;
 	arena.entries = plan->tables;
 	arena.gpa = space.root = plan->tables_gpa;
-	rc = pt_map(&space, 0, 0, identity_len(plan), PT_WRITE, NULL);
+	if (pt_map(&space, 0, 0, identity_len(plan), &all_rights, NULL))
+		return -ENOMEM;
 	for (size_t i = 0; !rc && segments && i < image->nr_segments; i++)
 		rc = map_segment(plan, &space, &image->segments[i], err);
 	if (rc)
@@ -176,8 +198,7 @@ int boot_place_tables(struct boot_plan *plan, bool segments,
 	plan->entry.cr3 = plan->tables_gpa;
 	plan->entry.rsp = stack + STACK_LEN;
 	/* At its virtual address, where that is the same byte. */
-	if (!pt_translate(&space, image->e_entry, &pa, &size) &&
-	    pa == image->entry)
+	if (!pt_walk(&space, image->e_entry, &walk) && walk.pa == image->entry)
 		plan->entry.rip = image->e_entry;
 	rc = memmap_set(&plan->map, stack, STACK_LEN + plan->tables_len,
 			MEMMAP_RESERVED);

@@ -61,7 +61,7 @@ MAIN_OBJ := $(BUILD)/obj/vmm/main.o
 LIBPAGER := $(BUILD)/libpager.a
 
 .PHONY: all help deps deps-dev run rootfs run-linux guests bench-guests check check-unit check-kvm \
-	check-e2e check-nested asan tsan fuzz bench bench-icount bench-linux format format-check lint install clean
+	check-e2e check-nested asan tsan fuzz bench bench-icount bench-linux bench-pt format format-check lint install clean
 all: $(BUILD)/vmm guests ## build the VMM and the guests (the default)
 
 help: ## list these targets
@@ -454,6 +454,30 @@ $(BUILD)/bench/mkentry: tests/bench/mkentry.c $(BUILD)/flags
 bench-linux: $(BUILD)/vmm $(BUILD)/bench/pairs $(BUILD)/bench/mkentry $(BUILD)/init \
 		fetch-kernels ## boot Linux: against QEMU and KVMTOOL=path, by instructions
 	@BENCH_RUNS=$(BENCH_RUNS) scripts/bench-linux.sh $(BUILD)
+
+# The page-table toolkit as a guest has it: one format, walks, edits, visits.
+PT_GUEST := $(patsubst pager/pt/%.c,$(GO)/pt/%.o,pager/pt/format_x86.c \
+	$(wildcard pager/pt/pt_*.c))
+$(PT_GUEST) $(GO)/pt/ptsize.o: GUEST_CFLAGS += -ffunction-sections -fdata-sections
+$(GO)/pt/%.o: pager/pt/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+$(GO)/pt/ptsize.o: tests/bench/ptsize.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/bench/ptsize.elf: $(GO)/pt/ptsize.o $(PT_GUEST)
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_LDFLAGS) -Wl,--gc-sections -Wl,-e,ptsize -o $@ $^
+
+$(BUILD)/bench/ptbench: $(BUILD)/obj/tests/bench/ptbench.o $(LIBPAGER)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  LD    $@")
+	$(Q)$(CC) $(SANITIZER_FLAGS) $(LDFLAGS) $(if $(SANITIZER),,-static) -o $@ $^
+
+bench-pt: $(BUILD)/bench/ptbench $(BUILD)/bench/ptsize.elf ## the page-table toolkit against work by hand
+	@$(BUILD)/bench/ptbench $(if $(QUICK),11,101) $(BUILD)/bench/pt.csv
+	@size $(BUILD)/bench/ptsize.elf | awk 'NR == 2 { printf "%-46s %-6s %8d\n", \
+		"size, x86-64 alone, guest build (aim 8192)", "bytes", $$1 + $$2 }'
 
 # --- upkeep ---------------------------------------------------------------
 

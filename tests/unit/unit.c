@@ -15,6 +15,7 @@ static Suite *(*const suites[])(void) = {
 	pager_suite,
 	trace_suite,
 	pt_suite,
+	pt_visit_suite,
 	pt_vectors_suite,
 	bus_suite,
 	uart_suite,

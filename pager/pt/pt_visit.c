@@ -10,13 +10,13 @@
 
 #include "pager/pt/pt_decode.h"
 
-/* The leaf that was added last, and those that differ from it in their address
- * alone; see take_alike. */
+/* Leaves like the one that was added last: their entries differ in the address
+ * alone. */
 struct alike {
-	uint64_t same;	  /* the other bits' values */
-	uint64_t mask;	  /* the other bits; 0: there is no such leaf */
-	uint64_t address; /* the address bits */
-	gpa_t high;	  /* what PSE-36 adds to the address */
+	uint64_t raw;  /* of that one */
+	uint64_t mask; /* what they have in common; 0: there is no such leaf */
+	uint64_t address; /* in what they differ */
+	uint64_t step;	  /* from one page to the next */
 };
 
 /* A table that is being gone through. */
@@ -54,9 +54,24 @@ static gva_t without_sign(const struct pt_format *format, gva_t va)
 	return va & (UINT64_MAX >> (64 - format->va_bits));
 }
 
+static bool stop(struct visiting *v)
+{
+	v->seen->stopped = true;
+	return false;
+}
+
 gva_t pt_last(const struct pt_format *format)
 {
 	return pt_extend(format, UINT64_MAX);
+}
+
+/* The first address that t's entry is for. */
+static gva_t entry_va(const struct visiting *v, const struct table *t)
+{
+	const struct pt_format *format = v->space->format;
+	unsigned shift = format->levels[t->level].shift;
+
+	return pt_extend(format, t->base + ((gva_t)t->index << shift));
 }
 
 /* The runs. Each function says whether there is to be more. */
@@ -103,15 +118,13 @@ static bool add_leaf(struct visiting *v, struct table *t,
 {
 	const struct pt_format *format = v->space->format;
 	const struct pt_level *l = &format->levels[t->level];
-	uint64_t page_bits = UINT64_MAX << l->shift >> format->addr_shift;
-	uint64_t ignored = format->accessed | format->dirty;
+	struct alike *alike = &t->alike;
 
-	t->alike.address = format->addr_mask & page_bits &
-			   ~(l->leaf_reserved | v->space->reserved);
-	t->alike.mask = ~(t->alike.address | ignored);
-	t->alike.same = visit->raw & t->alike.mask;
-	t->alike.high = visit->entry.pa -
-			((visit->raw & t->alike.address) << format->addr_shift);
+	alike->raw = visit->raw;
+	alike->step = visit->entry.size >> format->addr_shift;
+	alike->address = format->addr_mask & ~(alike->step - 1) &
+			 ~(l->leaf_reserved | v->space->reserved);
+	alike->mask = ~(alike->address | format->accessed | format->dirty);
 	return add_run(v->open, &(struct pt_run){
 					.va = visit->va,
 					.pa = visit->entry.pa,
@@ -122,29 +135,73 @@ static bool add_leaf(struct visiting *v, struct table *t,
 				});
 }
 
-/*
- * The short way for most of a table: entries that have all but their address in
- * common with the one before, which was added last, and go on where that one
- * ends. Half of a table's entries are a multiple of what is read at a time, so
- * they do not lie across the hole between the halves.
- */
-static void take_alike(struct visiting *v, struct table *t)
+/* How many of the nr entries go on where the leaf ends. */
+static unsigned count_going_on(const struct alike *alike,
+			       const uint64_t *entries, unsigned nr)
 {
-	const struct alike alike = t->alike;
-	unsigned shift = v->space->format->addr_shift;
-	struct pt_run *run = &v->open->run;
-	const uint64_t *entry = &t->entries[t->index - t->chunk];
-	unsigned nr = t->limit - t->index, i;
-	uint64_t size = run->page_size;
-	gpa_t next = run->pa + run->len - alike.high;
+	uint64_t expected = alike->raw, last = expected + nr * alike->step;
+	uint64_t mask = alike->mask | alike->address, differ;
+	unsigned i, j;
 
-	for (i = 0; i < nr; i++, next += size)
-		if ((entry[i] & alike.mask) != alike.same ||
-		    (entry[i] & alike.address) << shift != next)
+	/* Addresses end in between. */
+	if ((last ^ expected) & ~alike->address)
+		return 0;
+	for (i = 0; i + 8 <= nr; i += 8) {
+		differ = 0;
+		for (j = 1; j <= 8; j++)
+			differ |= entries[i + j - 1] ^
+				  (expected + j * alike->step);
+		if (differ & mask)
 			break;
-	run->len += i * size;
-	v->seen->leaves += i;
-	t->index += i;
+		expected += 8 * alike->step;
+	}
+	for (; i < nr; i++) {
+		expected += alike->step;
+		if ((entries[i] ^ expected) & mask)
+			break;
+	}
+	return i;
+}
+
+/*
+ * The short way for most of a table, t's entry being the one after the leaf that
+ * was added last: nothing has to be found out again about entries that are like
+ * that one. What is read at a time is no part of both halves of a space, so the
+ * hole between them is looked for here, and not at each entry.
+ */
+static bool take_alike(struct visiting *v, struct table *t)
+{
+	unsigned shift = v->space->format->addr_shift, nr, from = t->index;
+	struct alike *alike = &t->alike;
+	struct pt_run *run = &v->open->run, next = *run;
+	bool more = run->va + run->len == entry_va(v, t);
+
+	if (!more)
+		return true;
+	while (more) {
+		const uint64_t *entries = &t->entries[t->index - t->chunk];
+
+		nr = count_going_on(alike, entries, t->limit - t->index);
+		t->index += nr;
+		run->len += nr * run->page_size;
+		alike->raw += nr * alike->step;
+		if (t->index == t->limit ||
+		    (entries[nr] ^ alike->raw) & alike->mask)
+			break;
+		/* Another place. */
+		next.va = run->va + run->len;
+		next.len = run->page_size;
+		next.pa = run->pa + run->len - run->page_size +
+			  (((entries[nr] & alike->address) -
+			    (alike->raw & alike->address))
+			   << shift);
+		alike->raw = entries[nr];
+		v->seen->va = next.va;
+		t->index++;
+		more = add_run(v->open, &next);
+	}
+	v->seen->leaves += t->index - from;
+	return more || stop(v);
 }
 
 /* The visit. */
@@ -166,12 +223,6 @@ static bool read_chunk(struct visiting *v, struct table *t)
 	/* Memory may end in between. */
 	t->limit = t->chunk + 1;
 	return !mem->read(mem->ctx, at, format->entry_bytes, t->entries, 1);
-}
-
-static bool stop(struct visiting *v)
-{
-	v->seen->stopped = true;
-	return false;
 }
 
 static bool tell_bad(struct visiting *v, const struct pt_visit *visit,
@@ -235,11 +286,9 @@ static struct pt_visit look(const struct visiting *v, const struct table *t)
 		.level = t->level,
 		.at = pt_entry_at(format, t->at, t->index),
 		.raw = t->entries[t->index - t->chunk],
-		.va = t->base +
-		      ((gva_t)t->index << format->levels[t->level].shift),
+		.va = entry_va(v, t),
 	};
 
-	visit.va = pt_extend(format, visit.va);
 	visit.entry = pt_entry_decode(v->space, t->level, visit.raw);
 	visit.rights = t->rights & visit.entry.rights;
 	return visit;
@@ -315,31 +364,34 @@ static bool visit_entry(struct visiting *v, struct table *t)
 	return true;
 }
 
+static bool tell_unread(struct visiting *v, const struct table *t)
+{
+	struct pt_visit visit = {
+		.level = t->level,
+		.at = pt_entry_at(v->space->format, t->at, t->index),
+		.va = entry_va(v, t),
+	};
+
+	v->seen->va = visit.va;
+	return tell_bad(v, &visit, PT_UNREADABLE);
+}
+
 static bool visit_entries(struct visiting *v, struct table *t)
 {
 	const struct pt_level *l = &v->space->format->levels[t->level];
-	struct pt_visit unread = {.level = t->level};
 
 	while (t->index < t->end) {
-		if (t->index == t->limit && !read_chunk(v, t)) {
-			unread.at =
-				pt_entry_at(v->space->format, t->at, t->index);
-			unread.va = pt_extend(
-				v->space->format,
-				t->base + ((gva_t)t->index << l->shift));
-			v->seen->va = unread.va;
-			return tell_bad(v, &unread, PT_UNREADABLE);
-		}
-		if (!pt_is_present(l, t->entries[t->index - t->chunk])) {
-			t->index++;
+		if (t->index == t->limit && !read_chunk(v, t))
+			return tell_unread(v, t);
+		if (t->alike.mask && !take_alike(v, t))
+			return false;
+		if (t->index == t->limit)
 			continue;
-		}
 		t->alike.mask = 0;
-		if (!visit_entry(v, t))
+		if (pt_is_present(l, t->entries[t->index - t->chunk]) &&
+		    !visit_entry(v, t))
 			return false;
 		t->index++;
-		if (t->alike.mask)
-			take_alike(v, t);
 	}
 	return true;
 }
@@ -362,6 +414,7 @@ static bool visit_table(struct visiting *v, struct table *t)
 	t->index = v->first > t->base ? (v->first - t->base) >> l->shift : 0;
 	t->end = (unsigned)((last - t->base) >> l->shift) + 1;
 	t->chunk = t->limit = t->index;
+	t->alike.mask = 0;
 	return visit_entries(v, t);
 }
 

@@ -18,6 +18,22 @@ static inline bool pt_is_leaf(const struct pt_level *l, uint64_t raw)
 	return (raw ^ l->leaf_flip) & l->leaf_bits;
 }
 
+/* The bits that must be 0 in a present entry. */
+static inline uint64_t pt_reserved_bits(const struct pt_level *l, uint64_t raw)
+{
+	return pt_is_leaf(l, raw) ? l->leaf_reserved : l->table_reserved;
+}
+
+/* Can an entry be malformed in other ways than by a reserved bit? Levels of
+ * whose entries none can lead to a table have leaf_bits that say so. */
+static inline bool pt_has_values(const struct pt_space *space,
+				 const struct pt_format *format)
+{
+	return format->rights_field.bits || format->type_field.bits ||
+	       space->refused_leaves || space->refused_rights ||
+	       space->reserved_high;
+}
+
 /* The bits of a present entry that make it malformed; 0: none. */
 uint64_t pt_wrong_values(const struct pt_space *space, unsigned level,
 			 uint64_t raw);
@@ -25,10 +41,8 @@ static inline uint64_t pt_wrong_bits(const struct pt_space *space,
 				     unsigned level, uint64_t raw)
 {
 	const struct pt_level *l = &space->format->levels[level];
-	uint64_t reserved =
-		pt_is_leaf(l, raw) ? l->leaf_reserved : l->table_reserved;
 
-	return (raw & (reserved | space->reserved)) |
+	return (raw & (pt_reserved_bits(l, raw) | space->reserved)) |
 	       pt_wrong_values(space, level, raw);
 }
 
@@ -41,8 +55,8 @@ static inline uint64_t pt_granting(const struct pt_format *format,
 }
 
 /* The rights that are granted. */
-static inline unsigned pt_rights(const struct pt_grants *grants,
-				 uint64_t granting)
+static inline __attribute__((always_inline)) unsigned
+pt_rights(const struct pt_grants *grants, uint64_t granting)
 {
 	return ((granting & grants->read) == grants->read ? PT_READ : 0) |
 	       ((granting & grants->write) == grants->write ? PT_WRITE : 0) |

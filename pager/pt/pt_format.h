@@ -154,8 +154,12 @@ static inline void pt_copy_entries(const void *from, unsigned bytes,
 	const volatile uint64_t *wide = from;
 	const volatile uint32_t *narrow = from;
 
-	for (unsigned i = 0; i < nr; i++)
-		entries[i] = bytes == 8 ? wide[i] : narrow[i];
+	if (bytes == 8)
+		for (unsigned i = 0; i < nr; i++)
+			entries[i] = wide[i];
+	else
+		for (unsigned i = 0; i < nr; i++)
+			entries[i] = narrow[i];
 }
 
 /* And a fill callback's; `to` is the first entry. Four at a time, so that it is
@@ -242,7 +246,17 @@ static inline gpa_t pt_entry_at(const struct pt_format *format, gpa_t table,
 }
 
 /* va with the bits from va_bits on as they must be. */
-gva_t pt_extend(const struct pt_format *format, gva_t va);
+static inline gva_t pt_extend(const struct pt_format *format, gva_t va)
+{
+	unsigned unused = 64 - format->va_bits;
+
+	va <<= unused;
+	return format->sign_extended ? (gva_t)((int64_t)va >> unused)
+				     : va >> unused;
+}
 
 /* Is this an address that the format can translate at all? */
-bool pt_is_canonical(const struct pt_format *format, gva_t va);
+static inline bool pt_is_canonical(const struct pt_format *format, gva_t va)
+{
+	return pt_extend(format, va) == va;
+}

@@ -17,6 +17,8 @@ Suite *discard_suite(void);
 Suite *trace_suite(void);
 Suite *pt_suite(void);
 Suite *pt_visit_suite(void);
+Suite *pt_span_suite(void);
+Suite *pt_roots_suite(void);
 Suite *pt_vectors_suite(void);
 TCase *pt_scan_case(void); /* of pt_suite */
 Suite *symbols_suite(void);

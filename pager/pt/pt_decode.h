@@ -93,3 +93,24 @@ uint64_t pt_rights_bits(const struct pt_format *format,
  * elsewhere (PSE-36). */
 uint64_t pt_address_bits(const struct pt_format *format, unsigned level,
 			 gpa_t pa);
+
+/* The entry of a table, with another table's address. */
+static inline uint64_t pt_with_table(const struct pt_format *format,
+				     uint64_t raw, gpa_t table)
+{
+	return (raw & ~format->addr_mask) |
+	       (table >> format->addr_shift & format->addr_mask);
+}
+
+/* A leaf of this level, with another page's address, which fits. */
+static inline uint64_t pt_with_page(const struct pt_format *format,
+				    unsigned level, uint64_t raw, gpa_t pa)
+{
+	const struct pt_level *l = &format->levels[level];
+	uint64_t low =
+		format->addr_mask &
+		~((pt_level_size(format, level) - 1) >> format->addr_shift);
+
+	return (raw & ~(low | l->high_mask)) |
+	       pt_address_bits(format, level, pa);
+}

@@ -10,18 +10,24 @@
 struct pt_piece {
 	unsigned index; /* of the entry */
 	gva_t start;
-	uint64_t len; /* 0 stands for 2^64 */
+	uint64_t len;
 };
 
-/* A range as an iterator: pt_span_next gives its pieces, low to high. */
+/* A range as an iterator. */
 struct pt_span {
 	unsigned shift, bits;
 	gva_t next, last;
 	bool done;
 };
 
-/* [start, start + len) at a level. False: the range wraps. len 0: no pieces. */
+/*
+ * [start, start + len) at a level: 0 is the root's. False: the range wraps. len 0:
+ * no pieces. Addresses are taken as they are, whether the format can translate
+ * them or not.
+ */
 bool pt_span_init(struct pt_span *span, const struct pt_format *format,
 		  unsigned level, gva_t start, uint64_t len);
 
+/* The next piece, low to high; its start is unaligned in the first one alone.
+ * False: there is none, and *piece is as before. */
 bool pt_span_next(struct pt_span *span, struct pt_piece *piece);

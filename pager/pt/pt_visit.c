@@ -237,14 +237,6 @@ static bool tell_bad(struct visiting *v, const struct pt_visit *visit,
 	return true;
 }
 
-/* The entry that leads to a table, with another table's address. */
-static uint64_t leading_to(const struct pt_format *format, uint64_t raw,
-			   gpa_t table)
-{
-	return (raw & ~format->addr_mask) |
-	       (table >> format->addr_shift & format->addr_mask);
-}
-
 /* Writes t's entry, and those above it as far as tables move. */
 static bool write_entry(struct visiting *v, struct table *t, uint64_t raw)
 {
@@ -266,7 +258,7 @@ static bool write_entry(struct visiting *v, struct table *t, uint64_t raw)
 		if (!t->parent)
 			break;
 		raw = t->parent->entries[t->parent->index - t->parent->chunk];
-		raw = leading_to(format, raw, moved);
+		raw = pt_with_table(format, raw, moved);
 	}
 	if (!v->seen->error) {
 		space->root = moved;

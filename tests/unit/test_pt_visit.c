@@ -537,7 +537,15 @@ START_TEST(run_that_is_refused_is_the_last)
 	ck_assert_uint_eq(calls, 1);
 	ck_assert(seen.stopped);
 	ck_assert_uint_eq(seen.va, 0x3000);
-	/* Also when it is the last anyway. */
+	/* Also where pages are alike. */
+	tables_map(&s, 0x2000, 3, 0x7000 | P);
+	calls = 0;
+	ck_assert_int_eq(pt_runs(&s, 0, 0x5fff, 0, refuse_run, &calls, &seen),
+			 PT_OK);
+	ck_assert_uint_eq(calls, 1);
+	ck_assert(seen.stopped);
+	ck_assert_uint_eq(seen.va, 0x2000);
+	/* And when it is the last anyway. */
 	ck_assert_int_eq(
 		pt_runs(&s, 0x5000, 0x5fff, 0, refuse_run, &calls, &seen),
 		PT_OK);

@@ -16,6 +16,8 @@ static Suite *(*const suites[])(void) = {
 	trace_suite,
 	pt_suite,
 	pt_visit_suite,
+	pt_span_suite,
+	pt_roots_suite,
 	pt_vectors_suite,
 	bus_suite,
 	uart_suite,

@@ -57,6 +57,7 @@ struct core {
 	uint64_t left_out; /* bytes that do not fit an ELF32 file */
 	uint64_t lost;	   /* pages that could not be read */
 	gva_t refused;	   /* mappings from here on, as too many */
+	int error;	   /* that ended the look at the page tables */
 
 	char *notes;
 	size_t notes_len;
@@ -227,18 +228,19 @@ static int add_mapping(struct core *core, gva_t gva, gpa_t gpa, uint64_t len,
 	return rc;
 }
 
-static int add_virtual(void *ctx, gva_t va, gpa_t pa, uint64_t len,
-		       unsigned flags)
+static int add_virtual(void *ctx, const struct pt_run *run)
 {
 	struct core *core = ctx;
 
 	if (core->nr_loads >= MAX_MAPPINGS) {
-		core->refused = va;
-		return -E2BIG;
+		core->refused = run->va;
+		return 1;
 	}
-	return add_mapping(core, va, pa, len,
-			   PF_R | (flags & PT_WRITE ? (uint32_t)PF_W : 0) |
-				   (flags & PT_NX ? 0 : (uint32_t)PF_X));
+	core->error = add_mapping(
+		core, run->va, run->pa, run->len,
+		PF_R | (run->rights & PT_WRITE ? (uint32_t)PF_W : 0) |
+			(run->rights & PT_EXEC ? (uint32_t)PF_X : 0));
+	return core->error;
 }
 
 static int add_physical(struct core *core, gva_t at)
@@ -275,17 +277,16 @@ static int add_segments(struct core *core)
 
 static int add_page_tables(struct core *core, struct view *view)
 {
-	struct pt_scan scan = {.max_tables = MAX_TABLES};
-	int rc;
+	struct pt_seen seen;
 
 	core->refused = UINT64_MAX;
-	rc = view_runs(view, &scan, add_virtual, core);
-	if (rc != -E2BIG)
-		return rc;
+	view_runs(view, MAX_TABLES, add_virtual, core, &seen);
+	if (core->error || !(seen.stopped || seen.cut))
+		return core->error;
 	core_note(core,
 		  "what the page tables map from 0x%llx on is left out: too "
 		  "many tables or pieces; it is in physical memory, at 0x%llx",
-		  (unsigned long long)(scan.va < core->refused ? scan.va
+		  (unsigned long long)(seen.va < core->refused ? seen.va
 							       : core->refused),
 		  core->elf64 ? (unsigned long long)CORE_PHYSICAL : 0);
 	return 0;

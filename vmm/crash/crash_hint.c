@@ -157,7 +157,7 @@ static bool hint_ip(struct scene *a)
 		hint(a,
 		     "rip is not mapped (no entry at level %u of %u, %s): a "
 		     "jump or a return to a wrong address",
-		     walk.level + 1, a->view->format->nr_levels,
+		     pt_walk_level(&walk) + 1, a->view->format->nr_levels,
 		     a->view->format->name);
 	else if (rc == -EINVAL)
 		hint(a, "rip is no canonical address: a jump or a return to "
@@ -171,8 +171,7 @@ static bool hint_ip(struct scene *a)
 		     ", which is not RAM: a jump or a return to a wrong "
 		     "address",
 		     gpa);
-	else if (a->view->format && walk.flags & PT_NX &&
-		 a->regs->s.efer & EFER_NXE)
+	else if (!(walk.rights & PT_EXEC))
 		hint(a, "rip is in a page that may not be executed (NX)");
 	else if (!image_segment_at(a->pm->image, gpa, 1))
 		hint(a, "rip is in RAM, but not in the image: a jump astray, "

@@ -67,17 +67,6 @@ const char *registers_mode_name(const struct kvm_sregs *s)
 	return "64-bit mode";
 }
 
-const struct pt_format *registers_paging(const struct kvm_sregs *s)
-{
-	if (!(s->cr0 & CR0_PG))
-		return NULL;
-	if (s->efer & EFER_LMA)
-		return s->cr4 & CR4_LA57 ? &pt_x86_64_la57 : &pt_x86_64;
-	if (s->cr4 & CR4_PAE)
-		return &pt_x86_pae;
-	return s->cr4 & CR4_PSE ? &pt_x86_32 : &pt_x86_32_small;
-}
-
 unsigned registers_cpl(const struct kvm_sregs *s)
 {
 	return registers_mode(s) == CPU_REAL ? 0 : s->ss.dpl;

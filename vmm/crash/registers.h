@@ -10,7 +10,6 @@
 #include <stdbool.h>
 
 #include "pager/gpa.h"
-#include "pager/pt/pt.h"
 
 struct registers {
 	struct kvm_regs r;
@@ -36,9 +35,6 @@ enum cpu_mode registers_mode(const struct kvm_sregs *s);
 
 /* "real mode", "32-bit protected mode", "64-bit mode" ... */
 const char *registers_mode_name(const struct kvm_sregs *s);
-
-/* The format of the page tables at CR3; NULL: paging is off. */
-const struct pt_format *registers_paging(const struct kvm_sregs *s);
 
 /* Current privilege level: SDM 3A 5.5. */
 unsigned registers_cpl(const struct kvm_sregs *s);

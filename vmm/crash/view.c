@@ -7,27 +7,25 @@
 #include <errno.h>
 #include <string.h>
 
-#include "vmm/x86.h"
-
-/* SDM 3A 2.5 and table 4-7: where CR3 has the root. PAE's is 32 bytes. */
-#define CR3_ROOT     UINT64_C(0x000ffffffffff000)
-#define CR3_ROOT_32  UINT64_C(0xfffff000)
-#define CR3_ROOT_PAE UINT64_C(0xffffffe0)
-
-static gpa_t root_of(const struct kvm_sregs *s)
-{
-	if (s->efer & EFER_LMA)
-		return s->cr3 & CR3_ROOT;
-	return s->cr3 & (s->cr4 & CR4_PAE ? CR3_ROOT_PAE : CR3_ROOT_32);
-}
+#include "pager/pt/pt_access.h"
 
 void view_init(struct view *view, const struct kvm_sregs *s, view_read_fn read,
 	       void *ctx)
 {
+	const struct pt_x86_regs regs = {
+		.cr0 = s->cr0,
+		.cr3 = s->cr3,
+		.cr4 = s->cr4,
+		.efer = s->efer,
+	};
+
 	view->read = read;
 	view->ctx = ctx;
-	view->format = registers_paging(s);
-	view->root = root_of(s);
+	/* KVM has no registers that contradict each other. */
+	if (pt_x86_space(&view->space, NULL, &regs, &pt_x86_cpu_max))
+		view->space = pt_space(&pt_x86_off, NULL, 0);
+	view->format =
+		view->space.format->nr_levels ? view->space.format : NULL;
 	view->mask = registers_mode(s) == CPU_64 ? UINT64_MAX : UINT32_MAX;
 	view->next = 0;
 	for (unsigned i = 0; i < VIEW_CACHE; i++)
@@ -54,37 +52,40 @@ static int cached_page(struct view *view, gpa_t gpa, const uint8_t **bytes)
 	return rc;
 }
 
-static int read_entry(void *ctx, gpa_t gpa, uint64_t *entry)
+static int read_entries(void *ctx, gpa_t at, unsigned bytes, uint64_t *entries,
+			unsigned nr)
 {
 	struct view *view = ctx;
-	const uint8_t *bytes;
-	int rc = cached_page(view, page_down(gpa), &bytes);
+	const uint8_t *page;
+	int rc = cached_page(view, page_down(at), &page);
 
-	*entry = 0;
 	if (!rc)
-		memcpy(entry, bytes + (gpa & PAGE_MASK),
-		       view->format->entry_bytes);
+		pt_copy_entries(page + (at & PAGE_MASK), bytes, entries, nr);
 	return rc;
 }
 
 int view_translate(struct view *view, gva_t gva, gpa_t *gpa,
 		   struct pt_walk *walk)
 {
-	const struct pt_mem mem = {.ctx = view, .read = read_entry};
-	const struct pt_space space = {view->format, &mem, view->root};
+	const struct pt_mem mem = {.ctx = view, .read = read_entries};
+	struct pt_space space = view->space;
 	struct pt_walk unused;
-	int rc;
 
-	gva &= view->mask;
-	if (!view->format) {
-		*gpa = gva;
-		return 0;
-	}
 	walk = walk ? walk : &unused;
-	rc = pt_walk(&space, gva, walk);
-	if (!rc)
+	space.mem = &mem;
+	switch (pt_walk(&space, gva & view->mask, walk)) {
+	case PT_OK:
 		*gpa = walk->pa;
-	return rc;
+		return 0;
+	case PT_ABSENT:
+		return -ENOENT;
+	case PT_RESERVED:
+		return -EBADMSG;
+	case PT_UNREADABLE:
+		return walk->error;
+	default:
+		return -EINVAL;
+	}
 }
 
 size_t view_read(struct view *view, gva_t gva, void *buf, size_t len)
@@ -104,12 +105,14 @@ size_t view_read(struct view *view, gva_t gva, void *buf, size_t len)
 	return done;
 }
 
-int view_runs(struct view *view, struct pt_scan *scan, pt_run_fn run, void *ctx)
+void view_runs(struct view *view, uint64_t max_tables, pt_run_fn fn, void *ctx,
+	       struct pt_seen *seen)
 {
-	const struct pt_mem mem = {.ctx = view, .read = read_entry};
-	const struct pt_space space = {view->format, &mem, view->root};
+	const struct pt_mem mem = {.ctx = view, .read = read_entries};
+	struct pt_space space = view->space;
 
-	return pt_runs(&space, scan, run, ctx);
+	space.mem = &mem;
+	pt_runs(&space, 0, pt_last(space.format), max_tables, fn, ctx, seen);
 }
 
 int view_read_ram(void *ram_, gpa_t gpa, void *buf, size_t len)

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "pager/pager.h"
-#include "pager/pt/pt.h"
+#include "pager/pt/pt_visit.h"
 #include "vmm/memory.h"
 #include "vmm/crash/registers.h"
 
@@ -19,15 +19,15 @@
  * are not to be had. */
 typedef int (*view_read_fn)(void *ctx, gpa_t gpa, void *buf, size_t len);
 
-/* Tables are read an entry at a time, and mostly the same ones again. */
+/* Tables are read a few entries at a time, and mostly the same ones again. */
 #define VIEW_CACHE 8
 
 struct view {
 	view_read_fn read;
 	void *ctx;
-	const struct pt_format *format; /* NULL: linear is physical */
-	gpa_t root;
-	gva_t mask; /* of linear addresses */
+	struct pt_space space;		/* read through the cache */
+	const struct pt_format *format; /* its own; NULL: no paging */
+	gva_t mask;			/* of linear addresses */
 	struct {
 		gpa_t gpa; /* of the page; 1: none */
 		uint8_t bytes[PAGE_SIZE];
@@ -40,16 +40,16 @@ void view_init(struct view *view, const struct kvm_sregs *s, view_read_fn read,
 
 /* Where a linear address is. 0; -ENOENT not mapped; -EINVAL not canonical;
  * -EBADMSG a malformed entry on the way; or read's error on the way. walk: NULL,
- * or filled as pt_walk does, where there are tables. */
+ * or filled as pt_walk does. */
 int view_translate(struct view *view, gva_t gva, gpa_t *gpa,
 		   struct pt_walk *walk);
 
 /* Copies what is there of [gva, gva + len), from its start on; how many bytes. */
 size_t view_read(struct view *view, gva_t gva, void *buf, size_t len);
 
-/* All that the page tables map, as pt_runs. The view has a format. */
-int view_runs(struct view *view, struct pt_scan *scan, pt_run_fn run,
-	      void *ctx);
+/* All that the page tables map, as pt_runs. */
+void view_runs(struct view *view, uint64_t max_tables, pt_run_fn fn, void *ctx,
+	       struct pt_seen *seen);
 
 /* A view's read of a VM's RAM, which brings pages that are absent. -EIO once the
  * pager has failed: nothing may be touched then. */

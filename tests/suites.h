@@ -20,7 +20,6 @@ Suite *pt_visit_suite(void);
 Suite *pt_span_suite(void);
 Suite *pt_roots_suite(void);
 Suite *pt_vectors_suite(void);
-TCase *pt_scan_case(void); /* of pt_suite */
 Suite *symbols_suite(void);
 Suite *recent_suite(void);
 Suite *resident_suite(void);

@@ -966,6 +966,5 @@ Suite *pt_suite(void)
 
 	add_building(suite);
 	add_refusals(suite);
-	suite_add_tcase(suite, pt_scan_case());
 	return suite;
 }

@@ -381,8 +381,9 @@ FUZZ_MULTIBOOT := vmm/boot/multiboot_address.c vmm/boot/multiboot_parse.c
 FUZZ_SOURCES_fuzz_multiboot := vmm/boot/multiboot_header.c $(FUZZ_MULTIBOOT)
 FUZZ_SOURCES_fuzz_multiboot2 := vmm/boot/multiboot2_header.c $(FUZZ_MULTIBOOT)
 FUZZ_SOURCES_fuzz_virtqueue := tests/unit/echo_device.c \
-	$(addprefix vmm/virtio/,virtqueue.c virtio_device.c virtio_mmio.c virtio_rng.c \
-	virtio_console.c)
+	vmm/error.c $(addprefix vmm/virtio/,virtqueue.c virtio_device.c virtio_mmio.c \
+	virtio_rng.c virtio_console.c virtio_blk.c disk.c virtio_net.c net_passt.c \
+	virtio_balloon.c)
 
 $(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 	@mkdir -p $(@D)

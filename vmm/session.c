@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "pager/resident.h"
+#include "vmm/descriptors.h"
 #include "vmm/error.h"
 #include "vmm/inputs.h"
 #include "vmm/sandbox/sandbox.h"
@@ -310,9 +311,12 @@ static int prepare_sandbox(const struct options *o)
 
 int session_prepare(struct session *s)
 {
-	int status = load_image(s);
-	int rc;
+	struct error err;
+	int status, rc;
 
+	if (descriptors_reserve(&s->options, &err))
+		return fail(STATUS_HOST, err.text);
+	status = load_image(s);
 	if (!status)
 		status = prepare_sandbox(&s->options);
 	if (status)

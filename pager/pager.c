@@ -326,6 +326,18 @@ int pager_arm(struct pager *pager, const struct pager_memory *memory, size_t nr)
 	return rc;
 }
 
+bool pager_content(const struct pager *pager, size_t i, struct gpa_range *range)
+{
+	const struct extent *e;
+
+	if (i >= pager->loader.nr_extents)
+		return false;
+	e = &pager->loader.extents[i];
+	range->start = page_down(e->gpa);
+	range->len = page_up(e->gpa + e->len) - range->start;
+	return true;
+}
+
 /* Giving back. */
 
 /* Whole pages that nobody will publish anything old in. */

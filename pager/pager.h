@@ -111,6 +111,12 @@ int pager_load(struct pager *pager, gpa_t gpa, uint64_t len);
  */
 int pager_discard(struct pager *pager, gpa_t gpa, uint64_t len);
 
+/* Memory that has content: the pages of the i-th extent given to pager_add, in
+ * ascending order; neighbours may share a page. False: there are no more. After
+ * pager_arm. */
+bool pager_content(const struct pager *pager, size_t i,
+		   struct gpa_range *range);
+
 /* The reason for on_fail or -EIO, as one line naming source, offset, address
  * and cause; NULL while nothing failed. Valid until pager_destroy. */
 const char *pager_failure(const struct pager *pager);

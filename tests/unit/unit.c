@@ -61,6 +61,7 @@ static Suite *(*const suites[])(void) = {
 	virtio_balloon_suite,
 	virtio_console_suite,
 	virtio_net_suite,
+	digest_suite,
 };
 
 int main(void)

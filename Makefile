@@ -399,7 +399,7 @@ fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%) ## fuzz image and header parsing (FUZZ_SECOND
 # --- installing -----------------------------------------------------------
 
 INSTALL ?= install
-PAGER_HEADERS := pager/window.h pager/event.h pager/gpa.h pager/image.h pager/loader.h pager/memory.h \
+PAGER_HEADERS := pager/window.h pager/event.h pager/fault.h pager/gpa.h pager/image.h pager/loader.h pager/memory.h \
 	pager/pager.h pager/resident.h pager/source.h pager/symbols.h pager/trace.h
 
 install: all $(BUILD)/faultline-pager.pc ## install under DESTDIR and PREFIX

@@ -62,6 +62,7 @@ static Suite *(*const suites[])(void) = {
 	virtio_console_suite,
 	virtio_net_suite,
 	digest_suite,
+	frames_suite,
 };
 
 int main(void)

@@ -44,7 +44,8 @@ OWN_CFLAGS := -std=gnu11 -pthread "-ffile-prefix-map=$(CURDIR)=." $(WARNINGS) \
 STATIC := $(if $(SANITIZER),,$(wildcard $(shell $(CC) -print-file-name=libelf.a)))
 OWN_LDFLAGS := -pthread $(SANITIZER_FLAGS) $(if $(STATIC),-static)
 LIBSECCOMP := $(shell pkg-config --libs libseccomp 2>/dev/null || echo -lseccomp)
-LIBS := $(shell pkg-config $(if $(STATIC),--static) --libs libelf 2>/dev/null || echo -lelf -lz)
+LIBS := $(shell pkg-config $(if $(STATIC),--static) --libs libelf 2>/dev/null || echo -lelf -lz) \
+	-lnettle
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 CJSON_LIBS := $(shell pkg-config --libs libcjson 2>/dev/null || echo -lcjson)
 
@@ -306,12 +307,12 @@ $(BUILD)/obj/tests/vectors.o: tests/data/pagetable-vectors.json
 $(BUILD)/tests/unit: $(UNIT:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAGER)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD    $@")
-	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf $(CJSON_LIBS) $(CHECK_LIBS)
+	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf -lnettle $(CJSON_LIBS) $(CHECK_LIBS)
 
 $(BUILD)/tests/kvm: $(KVM_TESTS:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAGER)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD    $@")
-	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf $(CHECK_LIBS)
+	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf -lnettle $(CHECK_LIBS)
 
 $(BUILD)/tests/e2e: $(E2E:%=$(BUILD)/obj/tests/%.o)
 	@mkdir -p $(@D)
@@ -403,7 +404,7 @@ fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%) ## fuzz image and header parsing (FUZZ_SECOND
 # --- installing -----------------------------------------------------------
 
 INSTALL ?= install
-PAGER_HEADERS := pager/window.h pager/event.h pager/gpa.h pager/image.h pager/loader.h pager/memory.h \
+PAGER_HEADERS := pager/window.h pager/event.h pager/fault.h pager/gpa.h pager/image.h pager/loader.h pager/memory.h \
 	pager/pager.h pager/resident.h pager/source.h pager/symbols.h pager/trace.h
 
 install: all $(BUILD)/faultline-pager.pc ## install under DESTDIR and PREFIX

@@ -304,7 +304,7 @@ static int prepare_sandbox(const struct options *o)
 		return 0;
 	if (sandbox_init(o->dump, &err))
 		return fail(STATUS_HOST, err.text);
-	if (o->dump || o->pager != PAGER_UFFD)
+	if (o->dump || o->digest || o->pager != PAGER_UFFD)
 		resident_open();
 	return 0;
 }

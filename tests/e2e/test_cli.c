@@ -166,6 +166,7 @@ START_TEST(help_names_every_option)
 		"--verbose", "--version",    "--help",	   "-m,",
 		"-c,",	     "-a,",	     "-p",	   "-i,",
 		"-q,",	     "-v,",	     "IMAGE",	   "Ctrl-A",
+		"--digest",
 	};
 	struct run *run = VMM("--help");
 

@@ -374,7 +374,7 @@ check-nested: $(BUILD)/tests/kvm $(BUILD)/tests/e2e $(BUILD)/vmm guests fetch-ke
 # build/.
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang
-FUZZERS := fuzz_image fuzz_multiboot fuzz_multiboot2 fuzz_virtqueue
+FUZZERS := fuzz_image fuzz_multiboot fuzz_multiboot2 fuzz_virtqueue fuzz_walk
 FUZZ_SOURCES_fuzz_image := pager/image_open.c pager/image_check.c pager/image_kind.c \
 	pager/image_note.c pager/source.c pager/symbols.c
 FUZZ_MULTIBOOT := vmm/boot/multiboot_address.c vmm/boot/multiboot_parse.c
@@ -383,6 +383,7 @@ FUZZ_SOURCES_fuzz_multiboot2 := vmm/boot/multiboot2_header.c $(FUZZ_MULTIBOOT)
 FUZZ_SOURCES_fuzz_virtqueue := tests/unit/echo_device.c \
 	$(addprefix vmm/virtio/,virtqueue.c virtio_device.c virtio_mmio.c virtio_rng.c \
 	virtio_console.c)
+FUZZ_SOURCES_fuzz_walk := $(wildcard pager/pt/*.c)
 
 $(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 	@mkdir -p $(@D)
@@ -390,7 +391,7 @@ $(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 		-fno-sanitize-recover=undefined -o $@ $< \
 		$(FUZZ_SOURCES_$*) -lelf
 
-fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%) ## fuzz image and header parsing (FUZZ_SECONDS each)
+fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%) ## fuzz parsers, devices, page tables (FUZZ_SECONDS each)
 	@for f in $(FUZZERS); do \
 		mkdir -p $(BUILD)/fuzz/corpus_$$f && \
 		$(BUILD)/fuzz/$$f -max_len=8192 -max_total_time=$(FUZZ_SECONDS) -timeout=5 \

@@ -52,7 +52,7 @@ PAGER := $(patsubst pager/%.c,%,$(wildcard pager/*.c pager/*/*.c))
 # mkfilters runs while building.
 VMM := $(filter-out main sandbox/mkfilters,$(patsubst vmm/%.c,%,$(wildcard vmm/*.c vmm/*/*.c)))
 UNIT := must elf_writer vectors $(patsubst tests/%.c,%,$(wildcard tests/unit/*.c))
-KVM_TESTS := must $(patsubst tests/%.c,%,$(wildcard tests/kvm/*.c))
+KVM_TESTS := must vectors $(patsubst tests/%.c,%,$(wildcard tests/kvm/*.c))
 E2E := must elf_writer cpio_writer $(patsubst tests/%.c,%,$(wildcard tests/e2e/*.c))
 
 PAGER_OBJS := $(PAGER:%=$(BUILD)/obj/pager/%.o)
@@ -311,7 +311,7 @@ $(BUILD)/tests/unit: $(UNIT:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAG
 $(BUILD)/tests/kvm: $(KVM_TESTS:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAGER)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD    $@")
-	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf $(CHECK_LIBS)
+	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf $(CJSON_LIBS) $(CHECK_LIBS)
 
 $(BUILD)/tests/e2e: $(E2E:%=$(BUILD)/obj/tests/%.o)
 	@mkdir -p $(@D)

@@ -70,3 +70,4 @@ Suite *sandbox_suite(void);
 Suite *vm_suite(void);
 Suite *race_suite(void);
 Suite *taken_suite(void);
+Suite *translate_suite(void);

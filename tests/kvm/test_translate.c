@@ -501,6 +501,7 @@ END_TEST
 
 static void fill(TCase *tc)
 {
+	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, random_tables_are_translated_as_kvm_does);
 	tcase_add_test(tc, accesses_of_a_guest_end_as_the_vectors_say);
 }

@@ -425,18 +425,28 @@ static struct pt_x86_cpu probe(const struct vector *first, bool *has_keys)
 	return cpu;
 }
 
+/* What the toolkit says of the vector on this processor. */
+static struct pt_fault judge(const struct vector *v,
+			     const struct pt_x86_cpu *cpu)
+{
+	const struct pt_mem mem = vector_mem(v->base);
+	struct pt_fault fault = {.kind = PT_FAULT_REFUSED};
+	struct pt_space space;
+	struct pt_walk walk;
+
+	if (!pt_x86_space(&space, &mem, &v->x86, cpu))
+		fault = pt_x86_access(&space, &v->x86, v->va, v->access, &walk);
+	return fault;
+}
+
 /* Would this processor do what the vector says? */
 static bool fits(const struct vector *v, const struct pt_x86_cpu *cpu)
 {
-	const struct pt_mem mem = vector_mem(v->base);
-	struct pt_space space;
-	struct pt_fault fault;
-	struct pt_walk walk;
+	struct pt_fault theirs = judge(v, &v->cpu), here = judge(v, cpu);
 
-	if (pt_x86_space(&space, &mem, &v->x86, cpu))
-		return false;
-	fault = pt_x86_access(&space, &v->x86, v->va, v->access, &walk);
-	return fault.kind == v->fault && fault.code == v->code;
+	ck_assert_msg(theirs.kind == v->fault && theirs.code == v->code,
+		      "%s: the toolkit says %s", v->id, theirs.why);
+	return here.kind == theirs.kind && here.code == theirs.code;
 }
 
 /* QEMU's processor leaves out P in the error code for reserved bits, and most of

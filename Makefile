@@ -53,7 +53,7 @@ PAGER := $(patsubst pager/%.c,%,$(wildcard pager/*.c pager/*/*.c))
 # mkfilters runs while building.
 VMM := $(filter-out main sandbox/mkfilters,$(patsubst vmm/%.c,%,$(wildcard vmm/*.c vmm/*/*.c)))
 UNIT := must elf_writer vectors $(patsubst tests/%.c,%,$(wildcard tests/unit/*.c))
-KVM_TESTS := must $(patsubst tests/%.c,%,$(wildcard tests/kvm/*.c))
+KVM_TESTS := must vectors $(patsubst tests/%.c,%,$(wildcard tests/kvm/*.c))
 E2E := must elf_writer cpio_writer $(patsubst tests/%.c,%,$(wildcard tests/e2e/*.c))
 
 PAGER_OBJS := $(PAGER:%=$(BUILD)/obj/pager/%.o)
@@ -312,7 +312,7 @@ $(BUILD)/tests/unit: $(UNIT:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAG
 $(BUILD)/tests/kvm: $(KVM_TESTS:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAGER)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD    $@")
-	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf -lnettle $(CHECK_LIBS)
+	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf -lnettle $(CJSON_LIBS) $(CHECK_LIBS)
 
 $(BUILD)/tests/e2e: $(E2E:%=$(BUILD)/obj/tests/%.o)
 	@mkdir -p $(@D)
@@ -375,7 +375,7 @@ check-nested: $(BUILD)/tests/kvm $(BUILD)/tests/e2e $(BUILD)/vmm guests fetch-ke
 # build/.
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang
-FUZZERS := fuzz_image fuzz_multiboot fuzz_multiboot2 fuzz_virtqueue
+FUZZERS := fuzz_image fuzz_multiboot fuzz_multiboot2 fuzz_virtqueue fuzz_walk
 FUZZ_SOURCES_fuzz_image := pager/image_open.c pager/image_check.c pager/image_kind.c \
 	pager/image_note.c pager/source.c pager/symbols.c
 FUZZ_MULTIBOOT := vmm/boot/multiboot_address.c vmm/boot/multiboot_parse.c
@@ -385,6 +385,7 @@ FUZZ_SOURCES_fuzz_virtqueue := tests/unit/echo_device.c \
 	vmm/error.c $(addprefix vmm/virtio/,virtqueue.c virtio_device.c virtio_mmio.c \
 	virtio_rng.c virtio_console.c virtio_blk.c disk.c virtio_net.c net_passt.c \
 	virtio_balloon.c)
+FUZZ_SOURCES_fuzz_walk := $(wildcard pager/pt/*.c)
 
 $(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 	@mkdir -p $(@D)
@@ -392,7 +393,7 @@ $(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 		-fno-sanitize-recover=undefined -o $@ $< \
 		$(FUZZ_SOURCES_$*) -lelf
 
-fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%) ## fuzz image and header parsing (FUZZ_SECONDS each)
+fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%) ## fuzz parsers, devices, page tables (FUZZ_SECONDS each)
 	@for f in $(FUZZERS); do \
 		mkdir -p $(BUILD)/fuzz/corpus_$$f && \
 		$(BUILD)/fuzz/$$f -max_len=8192 -max_total_time=$(FUZZ_SECONDS) -timeout=5 \

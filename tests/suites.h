@@ -72,3 +72,4 @@ Suite *frames_suite(void);
 Suite *vm_suite(void);
 Suite *race_suite(void);
 Suite *taken_suite(void);
+Suite *translate_suite(void);

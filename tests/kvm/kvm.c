@@ -180,6 +180,7 @@ int main(int argc, char *argv[])
 	runner = srunner_create(vm_suite());
 	srunner_add_suite(runner, race_suite());
 	srunner_add_suite(runner, taken_suite());
+	srunner_add_suite(runner, translate_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

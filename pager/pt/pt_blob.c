@@ -6,6 +6,8 @@
  */
 #include "pager/pt/pt_blob.h"
 
+#include <stddef.h>
+
 #define INDEX_BITS 9
 #define TABLE_SIZE (PT_BLOB_ENTRIES * sizeof(uint64_t))
 

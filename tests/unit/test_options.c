@@ -15,6 +15,7 @@
 
 #include "pager/window.h"
 #include "tests/suites.h"
+#include "vmm/size.h"
 
 #define MIB	  (UINT64_C(1) << 20)
 #define WORDS_MAX 15
@@ -540,15 +541,14 @@ START_TEST(sizes_that_cannot_be_leave_the_result_alone)
 {
 	uint64_t bytes = 5;
 
-	ck_assert_int_eq(options_size("", &bytes), -EINVAL);
-	ck_assert_int_eq(options_size("0", &bytes), -EINVAL);
-	ck_assert_int_eq(options_size("3K", &bytes), -EINVAL);
-	ck_assert_int_eq(options_size("1P", &bytes), -EINVAL);
-	ck_assert_int_eq(options_size("17592186044416", &bytes), -ERANGE);
-	ck_assert_int_eq(options_size("18446744073709551616K", &bytes),
-			 -ERANGE);
+	ck_assert_int_eq(size_parse("", &bytes), -EINVAL);
+	ck_assert_int_eq(size_parse("0", &bytes), -EINVAL);
+	ck_assert_int_eq(size_parse("3K", &bytes), -EINVAL);
+	ck_assert_int_eq(size_parse("1P", &bytes), -EINVAL);
+	ck_assert_int_eq(size_parse("17592186044416", &bytes), -ERANGE);
+	ck_assert_int_eq(size_parse("18446744073709551616K", &bytes), -ERANGE);
 	ck_assert_uint_eq(bytes, 5);
-	ck_assert_int_eq(options_size("17592186044415", &bytes), 0);
+	ck_assert_int_eq(size_parse("17592186044415", &bytes), 0);
 	ck_assert_uint_eq(bytes, UINT64_MAX - (MIB - 1));
 }
 END_TEST

@@ -3,7 +3,7 @@
  * From options to numbered frames. Whatever two children name alike they share,
  * so its pages are numbered first; then come each child's own, by address.
  */
-#include "vmm/child/child_parts.h"
+#include "vmm/child/child_set.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,76 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The children of a guest, as --child and --child-pts make them: their pages as
- * numbered frames, their page tables as data and for the processor, and the tag
- * that tells the parent (guest/abi.h has the formats).
- *
- * All of it goes to one region of guest memory: frames, the largest first, then
- * the copy, the live tables, the frame array. Its size is known before its place
- * is; no byte of a child's file is read for it: frames are extents for the pager.
+ * What a set of children is made of. Internal to child_*.c.
  */
 #pragma once
 
-#include "pager/pt/pt_blob.h"
-#include "pager/source.h"
-#include "vmm/child/child_space.h"
+#include "vmm/child/children.h"
 
-struct child_set;
+#define CHILD_LARGE_PAGE (UINT64_C(2) << 20)
 
-/*
- * Opens and checks all children, and numbers their frames. options must outlive
- * the set. max_bytes: the most that frames may come to; what is the name of what
- * has so much, "--mem".
- *
- * 0, or with err filled: as child_space_init; -EINVAL also for what two children
- * cannot agree on, and for frames beyond max_bytes.
- */
-int child_set_create(struct child_set **out, const struct child_option *options,
-		     size_t nr, const struct child_arch *arch,
-		     uint64_t max_bytes, const char *what,
-		     struct image_error *err);
-/* NULL is allowed. */
-void child_set_destroy(struct child_set *set);
+/* What children share under one name. */
+struct child_pool {
+	const char *name;
+	uint64_t len, page_size;
+	uint64_t frame; /* the first one's number */
+	size_t child;	/* who named it first */
+};
 
-/* The region: whole pages, at a multiple of align. */
-uint64_t child_set_bytes(const struct child_set *set);
-uint64_t child_set_align(const struct child_set *set);
+/* Tables under construction, or built, that stand for a place in memory. */
+struct child_tables {
+	uint64_t *entries;
+	gpa_t gpa;
+	uint64_t used, room; /* tables */
+};
 
-/* Composes tables and frame array for a region at this address. Once. 0 or
- * -ENOMEM. */
-int child_set_build(struct child_set *set, gpa_t region);
+struct child_set {
+	const struct child_arch *arch;
+	struct child_space *spaces;
+	size_t nr;
+	struct child_pool *pools;
+	size_t nr_pools;
 
-/* Bytes of the tag. */
-size_t child_set_tag_size(size_t nr_children);
+	/* Frames: first nr_large of 2 MiB, then those of 4 KiB. */
+	uint64_t nr_large, nr_frames;
+	uint64_t nr_tables; /* of the copy, and of the live tables */
 
-/* Fills the tag, after child_set_build. modules are those that the guest is told
- * of, to be indexed as the options say. */
-void child_set_describe(const struct child_set *set,
-			const struct gpa_range *modules,
-			struct abi_children *tag);
+	/* child_set_build's. */
+	gpa_t region;
+	void *bytes; /* copy, live tables, frame array, one after the other */
+	uint64_t *copy;
+	struct child_tables live;
+	struct pt_mem live_mem;
+	struct abi_frame *frames;
+	uint64_t *roots; /* in the copy */
+	gpa_t *live_roots;
+	struct source_bytes source_bytes;
+	struct pager_source source;
+	struct pager_source *files; /* a child's each */
+};
 
-/* [gpa, gpa + len) comes from the source. Not 0: no more. */
-typedef int (*child_extent_fn)(void *ctx, gpa_t gpa, uint64_t len,
-			       const struct pager_source *source,
-			       uint64_t offset);
+/* Bytes of all frames, and of what is behind them. */
+uint64_t child_frames_bytes(const struct child_set *set);
+uint64_t child_tables_bytes(const struct child_set *set);
 
-/* What the region is filled with, after child_set_build; the rest is zeros. The
- * sources live as long as the set. What fn returned. */
-int child_set_extents(const struct child_set *set, child_extent_fn fn,
-		      void *ctx);
+gpa_t child_frame_gpa(const struct child_set *set, uint64_t frame);
 
-/* For looking at what was built. */
-struct pt_blob child_set_copy(const struct child_set *set);
-const struct abi_frame *child_set_frames(const struct child_set *set,
-					 uint64_t *nr);
-const struct child_space *child_set_child(const struct child_set *set,
-					  size_t child);
-uint64_t child_set_root(const struct child_set *set, size_t child);
-/* The live tables' memory belongs to the set, which looks at it alone. */
-struct pt_space child_set_live(const struct child_set *set, size_t child);
+/* The pages of a child, for pt_blob_put: as many as it has areas. */
+void child_pages(const struct child_space *space, struct pt_blob_pages *pages);
 
-/*
- * Do copy and live tables say the same of every page, and nothing more? 0; or
- * -EBADMSG with the first difference in err. *pages: how many were compared.
- */
-int child_set_verify(const struct child_set *set, uint64_t *pages,
-		     struct image_error *err);
+/* The rights of a page as the toolkit has them, with PT_USER. */
+unsigned child_pt_rights(unsigned rights);

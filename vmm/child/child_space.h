@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is in a child's address space: the segments of its file, a stack, and what
- * it shares. Pages and page tables come later (child_parts.h).
+ * it shares. Pages and page tables come later (child_set.h).
  */
 #pragma once
 

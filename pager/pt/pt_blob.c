@@ -113,8 +113,10 @@ enum pt_status pt_blob_put(struct pt_blob_writer *writer,
 			   uint64_t *root)
 {
 	struct todo todo = {.pages = pages, .nr = nr};
+	enum pt_status status =
+		put_table(writer, &todo, writer->levels - 1, 0, root);
 
-	return put_table(writer, &todo, writer->levels - 1, 0, root);
+	return !status && todo.nr ? PT_OUT_OF_RANGE : status;
 }
 
 /* --- reading --------------------------------------------------------------- */

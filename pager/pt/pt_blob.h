@@ -44,9 +44,9 @@ struct pt_blob_writer {
 
 /*
  * Adds the tables of one address space. pages: sorted by address, disjoint,
- * aligned to their size, below 2^(12 + 9 * levels). PT_OK and *root; PT_MAPPED:
- * two of them want one entry, or PT_NO_MEMORY: no room, both after some tables
- * have been written.
+ * aligned to their size. PT_OK and *root; PT_MAPPED: two of them want one entry;
+ * PT_OUT_OF_RANGE: not below 2^(12 + 9 * levels); PT_NO_MEMORY: no room; all after
+ * some tables have been written.
  */
 enum pt_status pt_blob_put(struct pt_blob_writer *writer,
 			   const struct pt_blob_pages *pages, uint64_t nr,

@@ -20,6 +20,8 @@ static Suite *(*const suites[])(void) = {
 	pt_roots_suite,
 	pt_vectors_suite,
 	pt_blob_suite,
+	child_suite,
+	boot_children_suite,
 	bus_suite,
 	uart_suite,
 	ioapic_suite,

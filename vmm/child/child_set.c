@@ -266,9 +266,3 @@ uint64_t child_set_align(const struct child_set *set)
 {
 	return set->nr_large ? CHILD_LARGE_PAGE : PAGE_SIZE;
 }
-
-size_t child_set_tag_size(size_t nr_children)
-{
-	return sizeof(struct abi_children) +
-	       nr_children * sizeof(struct abi_child);
-}

@@ -304,7 +304,7 @@ START_TEST(handler_stays_when_all_pages_are_there)
 	unmap(image_page(3), PAGER_RELOAD);
 	ck_assert_uint_eq(stats().pages_present, RAM_PAGES - 1);
 	ck_assert_uint_eq(get(image_page(3)), image_word(3 * WORDS));
-	ck_assert_uint_eq(stats().pages_present, RAM_PAGES);
+	WAIT_FOR(stats().pages_present == RAM_PAGES);
 	end();
 }
 END_TEST
@@ -655,7 +655,7 @@ START_TEST(racing_threads_lose_nothing_that_a_frame_keeps)
 
 	start(1);
 	race_start(racers, false);
-	while (moves < 300 || (!nr_faults && moves < 1000000)) {
+	while (moves < 5000 || (!nr_faults && moves < 1000000)) {
 		uint64_t p = moves++ % PAGES;
 		unsigned rights = moves % 3 ? RWX : RX;
 

@@ -10,6 +10,8 @@
  *	stop=fetch	calls into an unmapped page: the VM ends, too
  *	race=N		N times a page is unmapped and mapped, and loaded again,
  *			while the other processors count in it
+ *	wild=N		N registers are written at random, addresses and frames
+ *			often such as there are
  */
 #include "guest/lib/cpu.h"
 #include "guest/lib/mb2.h"
@@ -30,6 +32,7 @@
 
 static uint64_t reserved[PAGE / 8] PAGE_OF_EE;
 static uint64_t window[PAGE / 8] PAGE_OF_EE;
+static uint64_t spare[2 * PAGE / 8] __attribute__((aligned(PAGE)));
 
 struct access {
 	volatile uint64_t *word;
@@ -282,6 +285,44 @@ static USER uint64_t race_run(uint64_t cpu, uint64_t cpus, void *arg)
 	return 0;
 }
 
+/* Anything to any register, and all that may follow from it to two pages. In
+ * ring 3, so that it is a lot. Returns 1 + a status that there is not. */
+static USER uint64_t wild_run(uint64_t cpu, uint64_t cpus, void *arg)
+{
+	const struct race *r = arg;
+	uint64_t x = 1 + cpu, i;
+
+	for (i = 0; i < r->rounds; i++) {
+		uint64_t value, page;
+		unsigned offset;
+
+		x = x * UINT64_C(6364136223846793005) + cpus;
+		page = r->page + (x >> 60) % 2 * PAGE;
+		value = x >> 40 & 7;
+		offset = (unsigned)(x >> 32) % 0x90 & ~3u;
+		if (offset == ABI_PAGER_GPA)
+			value = x >> 50 & 1 ? page : x << 8;
+		if (x >> 52 & 1) { /* a command, and a likely one */
+			offset = ABI_PAGER_COMMAND;
+			pager_set(ABI_PAGER_GPA, page);
+			pager_set(ABI_PAGER_FRAME, x >> 20 & 7);
+			pager_set(ABI_PAGER_RIGHTS, RX | (x >> 30 & 2));
+		}
+		/* To end is not what this is about. */
+		if ((offset & ~7u) == ABI_PAGER_ON_FAULT)
+			continue;
+		if (x >> 51 & 1)
+			*(volatile uint32_t *)pager_register(offset) =
+				(uint32_t)value;
+		else
+			pager_set(offset, value);
+		if (pager_get(ABI_PAGER_STATUS) > ABI_PAGER_FAILED - 1)
+			return 1 + pager_get(ABI_PAGER_STATUS);
+		*(volatile uint64_t *)page += 1;
+	}
+	return 0;
+}
+
 int guest_main(uint32_t magic, const struct mb2_info *info)
 {
 	const char *cmdline = mb2_cmdline(info);
@@ -299,6 +340,13 @@ int guest_main(uint32_t magic, const struct mb2_info *info)
 
 		CHECK_EQ(smp_run(race_run, low(&race)), 0);
 		print("frames: a race, %u cpus\n", cpus);
+		return 0;
+	}
+	if (option_find(cmdline, "wild")) {
+		race.page = phys(spare);
+		race.rounds = option_number(cmdline, "wild", 1000);
+		CHECK_EQ(user_run(0, 1, wild_run, low(&race)), 0);
+		print("frames: wild, and alive\n");
 		return 0;
 	}
 	if (option_find(cmdline, "stop"))

@@ -3,6 +3,7 @@
 #include "vmm/slots.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -98,23 +99,49 @@ static int cut(struct slots *slots, struct slot *slot, gpa_t gpa)
 	return rc;
 }
 
-/* Grows *piece, which is in no slot, by a neighbour of its kind. */
-static int join(struct slots *slots, struct slot *piece, gpa_t neighbour)
+/* The slot with the byte at `neighbour` if the piece beside it can be one with
+ * it, or NULL. */
+static struct slot *partner(const struct slots *slots, const struct slot *piece,
+			    gpa_t neighbour)
 {
 	struct slot *s = find(slots, neighbour);
-	bool is_before = neighbour < piece->gpa;
 
 	if (!s || s->read_only != piece->read_only ||
 	    s->len + piece->len > SLOTS_LEN_MAX ||
-	    (is_before ? s->hva + s->len != piece->hva
-		       : piece->hva + piece->len != s->hva))
+	    (neighbour < piece->gpa ? s->hva + s->len != piece->hva
+				    : piece->hva + piece->len != s->hva))
+		return NULL;
+	return s;
+}
+
+/* Grows *piece, which is in no slot, by a neighbour of its kind. */
+static int join(struct slots *slots, struct slot *piece, gpa_t neighbour)
+{
+	struct slot *s = partner(slots, piece, neighbour);
+
+	if (!s)
 		return 0;
 	piece->len += s->len;
-	if (is_before) {
+	if (neighbour < piece->gpa) {
 		piece->gpa = s->gpa;
 		piece->hva = s->hva;
 	}
 	return slots_remove(slots, s);
+}
+
+/* Are there numbers enough to show the page so, which is in the slot `now`? */
+static bool has_room(const struct slots *slots, const struct slot *now,
+		     const struct slot *piece, enum slots_page how)
+{
+	unsigned used = slots->used;
+
+	if (now)
+		used += (now->gpa != piece->gpa) - 1u +
+			(now->gpa + now->len != piece->gpa + PAGE_SIZE);
+	if (used <= slots->max && how != SLOTS_HIDDEN)
+		used += 1u - !!partner(slots, piece, piece->gpa - 1) -
+			!!partner(slots, piece, piece->gpa + PAGE_SIZE);
+	return used <= slots->max;
 }
 
 int slots_show(struct slots *slots, gpa_t gpa, void *hva, enum slots_page how)
@@ -125,15 +152,13 @@ int slots_show(struct slots *slots, gpa_t gpa, void *hva, enum slots_page how)
 
 	if (slots_page(slots, gpa) == how)
 		return 0;
-	/* A slot becomes three at most. */
-	if (slots->max - slots->used < 2)
+	if (!has_room(slots, now, &piece, how))
 		return -ENOSPC;
 	if (now)
 		rc = cut(slots, now, gpa);
 	if (rc || how == SLOTS_HIDDEN)
 		return rc;
-	if (gpa)
-		rc = join(slots, &piece, gpa - 1);
+	rc = join(slots, &piece, gpa - 1); /* of 0: none ends there */
 	if (!rc)
 		rc = join(slots, &piece, gpa + PAGE_SIZE);
 	return rc ? rc

@@ -564,18 +564,23 @@ START_TEST(page_that_cannot_be_read_is_no_frame)
 }
 END_TEST
 
-START_TEST(nothing_is_left_behind)
+static void live(void)
 {
-	struct must_count before;
-
-	start(1);
-	end();
-	must_count(&before);
 	start(1);
 	map(RAM, unmap(RAM, PAGER_REPORT), RWX);
 	put(RAM, 1);
 	unmap(image_page(1), PAGER_REPORT);
 	end();
+}
+
+/* The first life may leave a sanitizer's mappings behind. */
+START_TEST(nothing_is_left_behind)
+{
+	struct must_count before;
+
+	live();
+	must_count(&before);
+	live();
 	must_count_same(&before);
 }
 END_TEST

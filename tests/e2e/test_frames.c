@@ -129,6 +129,35 @@ START_TEST(digest_and_core_are_of_what_is_mapped)
 }
 END_TEST
 
+/* guest/dmaframe.c. */
+START_TEST(device_is_held_to_what_a_page_allows)
+{
+	static const struct {
+		const char *cmdline;
+		int status;
+		const char *out, *err;
+	} ends[] = {
+		{"again", 0, "dmaframe: the page came for the device\n", ""},
+		{"buffer", 0, "dmaframe: the device is broken\n",
+		 "vmm: virtio-rng: queue 0: a buffer is not in RAM; the device "
+		 "needs a reset\n"},
+		{"ring", 120, "", "vmm: guest crashed: a device's write at 0x"},
+		{"ring", 120, "",
+		 ", which the guest has unmapped (--pager-control)\n"},
+		{"read-only", 120, "",
+		 ", which the guest has mapped to be read and executed alone "
+		 "(--pager-control)\n"},
+	};
+	struct run *run =
+		VMM(must_built("guest/dmaframe.elf"), "--pager-control",
+		    "--rng", "--timeout", "50", "-a", ends[_i].cmdline);
+
+	run_is(run, ends[_i].status);
+	run_out_is(run, ends[_i].out);
+	run_err_has(run, ends[_i].err);
+}
+END_TEST
+
 START_TEST(it_wants_userfaultfd_and_no_balloon)
 {
 	struct run *run = VMM(FRAMES, "--pager-control", "--pager=map");
@@ -155,6 +184,7 @@ static void fill(TCase *tc)
 	tcase_add_loop_test(tc, nonsense_does_no_harm, 0, 2);
 	tcase_add_test(tc, registers_are_there_on_request_alone);
 	tcase_add_test(tc, digest_and_core_are_of_what_is_mapped);
+	tcase_add_loop_test(tc, device_is_held_to_what_a_page_allows, 0, 5);
 	tcase_add_test(tc, it_wants_userfaultfd_and_no_balloon);
 }
 

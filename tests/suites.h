@@ -70,9 +70,12 @@ Suite *bus_error_suite(void);
 Suite *sandbox_suite(void);
 Suite *digest_suite(void);
 Suite *frames_suite(void);
+Suite *slots_suite(void);
+Suite *pager_control_suite(void);
 
 /* With KVM, in the test process (tests/kvm/kvm.h). */
 Suite *vm_suite(void);
 Suite *race_suite(void);
 Suite *taken_suite(void);
 Suite *translate_suite(void);
+Suite *kvm_frames_suite(void);

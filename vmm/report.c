@@ -133,6 +133,14 @@ void report_text(FILE *out, const struct report *r)
 	for (int i = 0; i < 4; i++)
 		fprintf(out, " %s: %llu", window_names[i],
 			(unsigned long long)r->pager.windows[i]);
+	if (r->options->pager_control)
+		fprintf(out,
+			"\nframes    %llu unmaps, %llu maps, %llu reloads, "
+			"%llu reports",
+			(unsigned long long)r->pager.unmaps,
+			(unsigned long long)r->pager.maps,
+			(unsigned long long)r->pager.reloads,
+			(unsigned long long)r->vm.reports);
 	fprintf(out, "\nslots     %u\nexits    ", r->vm.slots);
 	for (unsigned i = 0; i < r->vm.nr_exits; i++)
 		if (r->vm.exits[i])
@@ -192,6 +200,14 @@ void report_json(FILE *out, const struct report *r)
 		(unsigned long long)r->vm.unclaimed_mmio);
 	ports_json(out, r->vm.ports);
 	devices_json(out, r);
+	if (r->options->pager_control)
+		fprintf(out,
+			",\"frames\":{\"unmaps\":%llu,\"maps\":%llu,"
+			"\"reloads\":%llu,\"reports\":%llu}",
+			(unsigned long long)r->pager.unmaps,
+			(unsigned long long)r->pager.maps,
+			(unsigned long long)r->pager.reloads,
+			(unsigned long long)r->vm.reports);
 	if (r->options->digest && *r->digest)
 		fprintf(out, ",\"digest\":\"%s\"", r->digest);
 	else if (r->options->digest)

@@ -70,6 +70,8 @@ static Suite *(*const suites[])(void) = {
 	virtio_net_suite,
 	digest_suite,
 	frames_suite,
+	slots_suite,
+	pager_control_suite,
 };
 
 int main(void)

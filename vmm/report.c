@@ -122,6 +122,9 @@ void report_text(FILE *out, const struct report *r)
 	fprintf(out, "pages     %llu present of %llu",
 		(unsigned long long)r->pager.pages_present,
 		(unsigned long long)r->pager.pages);
+	if (r->pager.pages_zeroed)
+		fprintf(out, ", %llu zeroed",
+			(unsigned long long)r->pager.pages_zeroed);
 	if (r->pager.pages_discarded)
 		fprintf(out, ", %llu discarded",
 			(unsigned long long)r->pager.pages_discarded);
@@ -177,10 +180,12 @@ void report_json(FILE *out, const struct report *r)
 	}
 	fprintf(out,
 		"},\"pages\":%llu,\"pages_present\":%llu,"
+		"\"pages_zeroed\":%llu,"
 		"\"pages_discarded\":%llu,\"bytes_read\":%llu,"
 		"\"faults\":%llu,\"faults_by_window\":{",
 		(unsigned long long)r->pager.pages,
 		(unsigned long long)r->pager.pages_present,
+		(unsigned long long)r->pager.pages_zeroed,
 		(unsigned long long)r->pager.pages_discarded,
 		(unsigned long long)r->pager.bytes_read,
 		(unsigned long long)r->pager.faults);

@@ -22,6 +22,7 @@ static Suite *(*const suites[])(void) = {
 	pt_blob_suite,
 	child_suite,
 	boot_children_suite,
+	vspace_suite,
 	bus_suite,
 	uart_suite,
 	ioapic_suite,

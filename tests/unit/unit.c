@@ -80,6 +80,8 @@ int main(void)
 	SRunner *runner = srunner_create(NULL);
 	int failed;
 
+	/* For tests that hang. A busy machine may be slow. */
+	setenv("CK_DEFAULT_TIMEOUT", "60", 0);
 	for (size_t i = 0; i < sizeof(suites) / sizeof(*suites); i++)
 		srunner_add_suite(runner, suites[i]());
 	srunner_run_all(runner, CK_NORMAL);

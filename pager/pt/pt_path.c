@@ -145,7 +145,6 @@ static int write_up(struct pt_path *path, unsigned level, unsigned index,
 		index = path->at[level - 1].index;
 		entry = path->at[level - 1].raw & ~format->addr_mask;
 		entry |= moved >> format->addr_shift & format->addr_mask;
-		path->at[level - 1].raw = entry;
 		nr = 1;
 	}
 }

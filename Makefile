@@ -191,6 +191,8 @@ $(GO)/lib/start-pvh.o: START := PVH
 $(GO)/elf32.o $(GO)/xen32.o $(GO)/crash32.o: $(GO)/%.o: guest/%.S $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) -m32 -I. -MMD -MP -c -o $@ $<
+# Small: ring 0 of a guest may be emulated.
+$(GO)/pager/pt/%.o: GUEST_CFLAGS += -Os
 $(GO)/pager/%.o: pager/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
@@ -478,7 +480,6 @@ bench-linux: $(BUILD)/vmm $(BUILD)/bench/pairs $(BUILD)/bench/mkentry $(BUILD)/i
 		scripts/bench-linux.sh $(BUILD)
 
 # The page-table toolkit as a guest has it: one format, walks, edits, visits.
-$(GO)/pager/pt/%.o: GUEST_CFLAGS += -Os
 PT_GUEST := $(patsubst pager/%.c,$(GO)/pager/%.o,$(wildcard pager/pt/*.c))
 $(GO)/ptsize.o: tests/bench/ptsize.c $(BUILD)/flags
 	@mkdir -p $(@D)

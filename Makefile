@@ -191,6 +191,8 @@ $(GO)/lib/start-pvh.o: START := PVH
 $(GO)/elf32.o $(GO)/xen32.o $(GO)/crash32.o: $(GO)/%.o: guest/%.S $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) -m32 -I. -MMD -MP -c -o $@ $<
+# Small: ring 0 of a guest may be emulated.
+$(GO)/pager/pt/%.o: GUEST_CFLAGS += -Os
 $(GO)/pager/%.o: pager/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
@@ -478,16 +480,11 @@ bench-linux: $(BUILD)/vmm $(BUILD)/bench/pairs $(BUILD)/bench/mkentry $(BUILD)/i
 		scripts/bench-linux.sh $(BUILD)
 
 # The page-table toolkit as a guest has it: one format, walks, edits, visits.
-PT_GUEST := $(patsubst pager/pt/%.c,$(GO)/pt/%.o,pager/pt/format_x86.c \
-	$(wildcard pager/pt/pt_*.c))
-$(PT_GUEST) $(GO)/pt/ptsize.o: GUEST_CFLAGS += -ffunction-sections -fdata-sections
-$(GO)/pt/%.o: pager/pt/%.c $(BUILD)/flags
+PT_GUEST := $(patsubst pager/%.c,$(GO)/pager/%.o,$(wildcard pager/pt/*.c))
+$(GO)/ptsize.o: tests/bench/ptsize.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
-$(GO)/pt/ptsize.o: tests/bench/ptsize.c $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
-$(BUILD)/bench/ptsize.elf: $(GO)/pt/ptsize.o $(PT_GUEST)
+$(BUILD)/bench/ptsize.elf: $(GO)/ptsize.o $(PT_GUEST)
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_LDFLAGS) -Wl,--gc-sections -Wl,-e,ptsize -o $@ $^
 

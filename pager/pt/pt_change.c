@@ -13,7 +13,7 @@
 static enum pt_status expect_table(struct pt_path *path, unsigned level,
 				   gva_t va, uint64_t raw)
 {
-	if (pt_entry_decode(path->space, level, raw).kind == PT_KIND_TABLE)
+	if (pt_entry_kind(path->space, level, raw) == PT_KIND_TABLE)
 		return PT_OK;
 	return pt_path_fail_leaf(path, PT_LARGE, level, va, raw);
 }
@@ -38,12 +38,12 @@ static enum pt_status check_edges(struct pt_path *path, unsigned level,
 /* Does the entry lead to a table, other than one of those above it? */
 static bool leads_down(const struct pt_path *path, unsigned level, uint64_t raw)
 {
-	struct pt_entry entry = pt_entry_decode(path->space, level, raw);
+	gpa_t table = pt_table_pa(path->space->format, raw);
 
-	if (entry.kind != PT_KIND_TABLE)
+	if (pt_entry_kind(path->space, level, raw) != PT_KIND_TABLE)
 		return false;
 	for (unsigned i = 0; i <= level; i++)
-		if (path->at[i].table == entry.pa)
+		if (path->at[i].table == table)
 			return false;
 	return true;
 }
@@ -106,7 +106,7 @@ static enum pt_status check_mapped(struct pt_path *path, unsigned level,
 				   gva_t va, gva_t last, uint64_t raw)
 {
 	const struct pt_format *format = path->space->format;
-	enum pt_kind kind = pt_entry_decode(path->space, level, raw).kind;
+	enum pt_kind kind = pt_entry_kind(path->space, level, raw);
 
 	if (kind == PT_KIND_ABSENT)
 		return pt_path_fail(path, PT_ABSENT, level, va, 0);
@@ -123,7 +123,7 @@ static enum pt_status protect_entry(struct pt_path *path, unsigned level,
 {
 	const struct pt_format *format = path->space->format;
 	unsigned rights = ((struct protect *)path)->rights;
-	enum pt_kind kind = pt_entry_decode(path->space, level, raw).kind;
+	enum pt_kind kind = pt_entry_kind(path->space, level, raw);
 	enum pt_status status;
 	uint64_t changed;
 

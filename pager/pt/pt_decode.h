@@ -88,6 +88,11 @@ static inline gpa_t pt_leaf_pa(const struct pt_format *format, unsigned level,
 	       (raw & l->high_mask) << l->high_shift;
 }
 
+/* The rights that one entry grants, of tables or of leaves. */
+unsigned pt_entry_rights(const struct pt_format *format,
+			 const struct pt_grants *grants, unsigned level,
+			 uint64_t raw);
+
 /* The bits that say `rights`: set those that grant, and where a set bit denies,
  * those that do not. A right that a format lacks has none. */
 uint64_t pt_rights_bits(const struct pt_format *format,

@@ -41,32 +41,48 @@ uint64_t pt_wrong_values(const struct pt_space *space, unsigned level,
 	return wrong | (raw & l->high_mask & space->reserved_high);
 }
 
+unsigned pt_entry_rights(const struct pt_format *format,
+			 const struct pt_grants *grants, unsigned level,
+			 uint64_t raw)
+{
+	return pt_rights(grants, pt_granting(format, level, raw));
+}
+
+enum pt_kind pt_entry_kind(const struct pt_space *space, unsigned level,
+			   uint64_t raw)
+{
+	const struct pt_level *l = &space->format->levels[level];
+
+	if (!pt_is_present(l, raw))
+		return PT_KIND_ABSENT;
+	if (pt_wrong_bits(space, level, raw))
+		return PT_KIND_RESERVED;
+	return pt_is_leaf(l, raw) ? PT_KIND_LEAF : PT_KIND_TABLE;
+}
+
 struct pt_entry pt_entry_decode(const struct pt_space *space, unsigned level,
 				uint64_t raw)
 {
 	const struct pt_format *format = space->format;
 	const struct pt_level *l = &format->levels[level];
-	struct pt_entry entry = {.kind = PT_KIND_ABSENT};
-	uint64_t granting = pt_granting(format, level, raw);
+	struct pt_entry entry = {.kind = pt_entry_kind(space, level, raw)};
 
-	if (!pt_is_present(l, raw))
+	if (entry.kind == PT_KIND_ABSENT)
 		return entry;
-	entry.reserved = pt_wrong_bits(space, level, raw);
-	if (entry.reserved) {
-		entry.kind = PT_KIND_RESERVED;
+	if (entry.kind == PT_KIND_RESERVED) {
+		entry.reserved = pt_wrong_bits(space, level, raw);
 		return entry;
 	}
 	entry.accessed = raw & format->accessed;
-	if (!pt_is_leaf(l, raw)) {
-		entry.kind = PT_KIND_TABLE;
+	if (entry.kind == PT_KIND_TABLE) {
 		entry.pa = pt_table_pa(format, raw);
-		entry.rights = pt_rights(&format->table, granting);
+		entry.rights =
+			pt_entry_rights(format, &format->table, level, raw);
 		return entry;
 	}
-	entry.kind = PT_KIND_LEAF;
 	entry.pa = pt_leaf_pa(format, level, raw);
 	entry.size = pt_level_size(format, level);
-	entry.rights = pt_rights(&format->leaf, granting);
+	entry.rights = pt_entry_rights(format, &format->leaf, level, raw);
 	entry.dirty = raw & format->dirty;
 	entry.global = raw & format->global;
 	entry.pat = raw & l->pat;

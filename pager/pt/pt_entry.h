@@ -30,6 +30,10 @@ struct pt_entry {
 struct pt_entry pt_entry_decode(const struct pt_space *space, unsigned level,
 				uint64_t raw);
 
+/* Of this, the kind alone. */
+enum pt_kind pt_entry_kind(const struct pt_space *space, unsigned level,
+			   uint64_t raw);
+
 /* The raw value of a leaf, and of an entry that leads to a table. pa fits. */
 uint64_t pt_entry_leaf(const struct pt_format *format, unsigned level, gpa_t pa,
 		       unsigned rights);

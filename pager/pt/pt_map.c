@@ -64,7 +64,7 @@ static enum pt_status expect_table(struct map *m, unsigned level, gva_t va,
 	bool larger = size > m->max_page || start < m->va ||
 		      start + (size - 1) > m->last;
 
-	if (pt_entry_decode(space, level, raw).kind == PT_KIND_TABLE)
+	if (pt_entry_kind(space, level, raw) == PT_KIND_TABLE)
 		return PT_OK;
 	return pt_path_fail_leaf(&m->path, larger ? PT_LARGE : PT_MAPPED, level,
 				 va, raw);

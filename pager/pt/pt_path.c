@@ -72,10 +72,10 @@ enum pt_status pt_path_check_rights(struct pt_path *path, unsigned rights)
 {
 	const struct pt_format *format = path->space->format;
 	unsigned level = pt_last_level(format);
-	struct pt_entry entry = pt_entry_decode(
-		path->space, level, pt_entry_leaf(format, level, 0, rights));
+	uint64_t raw = pt_entry_leaf(format, level, 0, rights);
 
-	if (entry.kind == PT_KIND_LEAF && entry.rights == rights)
+	if (pt_entry_kind(path->space, level, raw) == PT_KIND_LEAF &&
+	    pt_entry_rights(format, &format->leaf, level, raw) == rights)
 		return PT_OK;
 	return pt_path_fail(path, PT_BAD_RIGHTS, level, 0, 0);
 }
@@ -83,13 +83,15 @@ enum pt_status pt_path_check_rights(struct pt_path *path, unsigned rights)
 enum pt_status pt_path_fail_leaf(struct pt_path *path, enum pt_status status,
 				 unsigned level, gva_t va, uint64_t raw)
 {
-	struct pt_entry entry = pt_entry_decode(path->space, level, raw);
-	gpa_t frame = entry.pa;
+	const struct pt_format *format = path->space->format;
+	enum pt_kind kind = pt_entry_kind(path->space, level, raw);
+	gpa_t frame = pt_table_pa(format, raw);
 
-	if (entry.kind == PT_KIND_RESERVED)
+	if (kind == PT_KIND_RESERVED)
 		return pt_path_fail(path, PT_RESERVED, level, va, 0);
-	if (entry.kind == PT_KIND_LEAF)
-		frame += va & (entry.size - 1);
+	if (kind == PT_KIND_LEAF)
+		frame = pt_leaf_pa(format, level, raw) +
+			(va & (pt_level_size(format, level) - 1));
 	return pt_path_fail(path, status, level, va, frame);
 }
 
@@ -145,7 +147,6 @@ static int write_up(struct pt_path *path, unsigned level, unsigned index,
 		index = path->at[level - 1].index;
 		entry = path->at[level - 1].raw & ~format->addr_mask;
 		entry |= moved >> format->addr_shift & format->addr_mask;
-		path->at[level - 1].raw = entry;
 		nr = 1;
 	}
 }
@@ -213,8 +214,7 @@ enum pt_status pt_path_widen(struct pt_path *path, unsigned level, gva_t va,
 			     uint64_t raw, unsigned rights)
 {
 	const struct pt_format *format = path->space->format;
-	unsigned has =
-		pt_rights(&format->table, pt_granting(format, level, raw));
+	unsigned has = pt_entry_rights(format, &format->table, level, raw);
 	uint64_t wide = raw;
 	enum pt_status status = PT_OK;
 
@@ -258,16 +258,16 @@ enum pt_status pt_path_follow(struct pt_path *path, gva_t va, unsigned lowest,
 	enum pt_status status;
 
 	for (*level = 0;; ++*level) {
-		struct pt_entry entry;
+		enum pt_kind kind;
 
 		status = pt_path_read(path, *level, va, raw, 1);
 		if (status)
 			return status;
-		entry = pt_entry_decode(path->space, *level, *raw);
-		if (entry.kind == PT_KIND_RESERVED)
+		kind = pt_entry_kind(path->space, *level, *raw);
+		if (kind == PT_KIND_RESERVED)
 			return pt_path_fail_leaf(path, PT_RESERVED, *level, va,
 						 *raw);
-		if (entry.kind != PT_KIND_TABLE || *level == lowest)
+		if (kind != PT_KIND_TABLE || *level == lowest)
 			return PT_OK;
 		pt_path_enter(path, *level, va, *raw);
 	}

@@ -76,8 +76,7 @@ static enum pt_status split_leaf(struct pt_path *path, unsigned level, gva_t va,
 				 uint64_t raw)
 {
 	const struct pt_format *format = path->space->format;
-	unsigned rights =
-		pt_rights(&format->leaf, pt_granting(format, level, raw));
+	unsigned rights = pt_entry_rights(format, &format->leaf, level, raw);
 	enum pt_status status;
 	gpa_t table;
 
@@ -132,7 +131,7 @@ static enum pt_status merge_entry(struct pt_path *path, unsigned level,
 {
 	const struct pt_format *format = path->space->format;
 	struct merge *m = (struct merge *)path;
-	enum pt_kind kind = pt_entry_decode(path->space, level, raw).kind;
+	enum pt_kind kind = pt_entry_kind(path->space, level, raw);
 	uint64_t join = format->accessed | format->dirty;
 
 	(void)last;
@@ -158,11 +157,10 @@ static enum pt_status merge_table(struct merge *m, unsigned level, gva_t va,
 	struct pt_path *path = &m->path;
 	const struct pt_format *format = path->space->format;
 	gpa_t pa = pt_leaf_pa(format, level + 1, m->first);
-	unsigned has = pt_rights(&format->leaf,
-				 pt_granting(format, level + 1, m->first));
+	unsigned has =
+		pt_entry_rights(format, &format->leaf, level + 1, m->first);
 	unsigned rights =
-		has & pt_rights(&format->table,
-				pt_granting(format, level, table_raw));
+		has & pt_entry_rights(format, &format->table, level, table_raw);
 	uint64_t raw =
 		convert(format, level + 1, level, m->first | m->joined, pa);
 	enum pt_status status = PT_OK;

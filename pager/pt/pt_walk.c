@@ -133,11 +133,17 @@ static enum pt_status walk_any(const struct pt_space *space, gva_t va,
 	return status == GO_ON ? walk_nothing(va, walk) : status;
 }
 
+#ifdef __OPTIMIZE_SIZE__
+#define HAVE_X86_64 false
+#else
+#define HAVE_X86_64 true
+#endif
+
 /*
  * The same for the format that nearly all tables have, when reserved bits are all
- * that can be wrong in an entry. Here the compiler sees what
- * is in the descriptor, and makes of it what one would write for this format
- * alone: it takes half of the time.
+ * that can be wrong in an entry. Here the compiler sees what is in the
+ * descriptor, and makes of it what one would write for this format alone: it
+ * takes half of the time. Who compiles for size has no use for it.
  */
 static enum pt_status walk_x86_64(const struct pt_space *space, gva_t va,
 				  struct pt_walk *walk)
@@ -156,7 +162,8 @@ static enum pt_status walk_x86_64(const struct pt_space *space, gva_t va,
 enum pt_status pt_walk(const struct pt_space *space, gva_t va,
 		       struct pt_walk *walk)
 {
-	if (space->format == &pt_x86_64 && !pt_has_values(space, &pt_x86_64))
+	if (HAVE_X86_64 && space->format == &pt_x86_64 &&
+	    !pt_has_values(space, &pt_x86_64))
 		return walk_x86_64(space, va, walk);
 	return walk_any(space, va, walk);
 }

@@ -58,17 +58,32 @@ static gpa_t take(void)
 	return TABLES_AT + n * PAGE_SIZE;
 }
 
+/* What nobody needs looks like anything but zeros. */
+static void memory_free(void *ctx, gpa_t table)
+{
+	unsigned n = number(table);
+
+	(void)ctx;
+	if (n < memory.frozen)
+		return;
+	memset(pages[n], 0xa5, PAGE_SIZE);
+	used[n] = false;
+	memory.in_use--;
+}
+
 /* Where the table is written to: a copy, if it is a snapshot's. */
 static gpa_t writable(gpa_t table)
 {
 	unsigned n = number(table);
 	gpa_t copy;
 
-	if (n >= memory.frozen)
+	if (n >= memory.frozen && !memory.restless)
 		return table;
 	memory.copies++;
 	copy = take();
 	memcpy(memory_table(copy), pages[n], PAGE_SIZE);
+	if (memory.restless)
+		memory_free(NULL, table);
 	return copy;
 }
 
@@ -103,19 +118,6 @@ static int memory_alloc(void *ctx, gpa_t *table)
 		return -ENOMEM;
 	*table = take();
 	return 0;
-}
-
-/* What nobody needs looks like anything but zeros. */
-static void memory_free(void *ctx, gpa_t table)
-{
-	unsigned n = number(table);
-
-	(void)ctx;
-	if (n < memory.frozen)
-		return;
-	memset(pages[n], 0xa5, PAGE_SIZE);
-	used[n] = false;
-	memory.in_use--;
 }
 
 static int memory_set_root(void *ctx, gpa_t root)

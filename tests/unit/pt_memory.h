@@ -23,6 +23,7 @@ struct pt_memory {
 	unsigned in_use; /* the root is one */
 	unsigned max;	 /* more are not to be had */
 	unsigned frozen; /* the first ones, which are not written to */
+	bool restless;	 /* each write moves the table, and frees the old one */
 	/* What was done. */
 	unsigned reads, writes, fills; /* calls */
 	unsigned entries;	       /* written by them */

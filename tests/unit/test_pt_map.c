@@ -129,10 +129,13 @@ START_TEST(leaves_are_no_larger_than_asked_for)
 	ck_assert_int_eq(map_up_to(0, 0, 4 * MiB, RX, PAGE_SIZE, NULL), PT_OK);
 	is_at(0, 0, PAGE_SIZE);
 	is_at(4 * MiB - 1, 4 * MiB - 1, PAGE_SIZE);
-	/* Not a size of this format: the next smaller one. */
+	/* Not a size of this format: the next smaller one, or the smallest. */
 	setup();
 	ck_assert_int_eq(map_up_to(0, 0, 4 * MiB, RX, 4 * MiB, NULL), PT_OK);
 	is_at(0, 0, 2 * MiB);
+	setup();
+	ck_assert_int_eq(map_up_to(0, 0, 4 * MiB, RX, 1, NULL), PT_OK);
+	is_at(0, 0, PAGE_SIZE);
 }
 END_TEST
 
@@ -725,6 +728,18 @@ START_TEST(a_page_mapped_meanwhile_is_refused)
 }
 END_TEST
 
+START_TEST(old_tables_after_new_ones_keep_what_they_have)
+{
+	maps(GiB + 2 * PAGE_SIZE, 0x7000, PAGE_SIZE, RX);
+	/* A new directory and its table; then the old ones. */
+	maps(GiB - PAGE_SIZE, 0x9000, 3 * PAGE_SIZE, RX);
+	is_at(GiB - PAGE_SIZE, 0x9000, PAGE_SIZE);
+	is_at(GiB + PAGE_SIZE, 0xb000, PAGE_SIZE);
+	is_at(GiB + 2 * PAGE_SIZE, 0x7000, PAGE_SIZE);
+	memory_leaks_nothing(&space);
+}
+END_TEST
+
 START_TEST(a_long_run_is_one_write_per_table)
 {
 	ck_assert_int_eq(map_up_to(0, 0, 64 * MiB, RX, PAGE_SIZE, NULL), PT_OK);
@@ -912,6 +927,7 @@ static void add_building(Suite *suite)
 	tcase_add_test(tcase, the_page_before_a_mapped_one_can_be_mapped);
 	tcase_add_test(tcase,
 		       an_empty_table_in_the_way_of_a_large_leaf_is_used);
+	tcase_add_test(tcase, old_tables_after_new_ones_keep_what_they_have);
 	tcase_add_test(tcase, a_long_run_is_one_write_per_table);
 	tcase_add_test(tcase, without_fill_each_entry_is_written_once);
 	tcase_add_test(tcase, tables_are_counted_without_building_them);

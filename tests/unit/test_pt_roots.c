@@ -246,6 +246,11 @@ START_TEST(table_at_two_levels_is_two_tables)
 	ck_assert_uint_eq(nr_aliases, 0);
 	/* 0x3000 at the levels 2 and 1, 0x5000 at 3 and 2. */
 	ck_assert_uint_eq(nr_told, 2 + 1 + 2 + 2);
+	/* Also when there is hardly a free slot, and all are looked at. */
+	pt_set_init(&roots.tables, table_slots, 8);
+	walk();
+	ck_assert_uint_eq(nr_aliases, 0);
+	ck_assert_uint_eq(nr_told, 7);
 }
 END_TEST
 

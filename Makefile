@@ -44,7 +44,8 @@ OWN_CFLAGS := -std=gnu11 -pthread "-ffile-prefix-map=$(CURDIR)=." $(WARNINGS) \
 STATIC := $(if $(SANITIZER),,$(wildcard $(shell $(CC) -print-file-name=libelf.a)))
 OWN_LDFLAGS := -pthread $(SANITIZER_FLAGS) $(if $(STATIC),-static)
 LIBSECCOMP := $(shell pkg-config --libs libseccomp 2>/dev/null || echo -lseccomp)
-LIBS := $(shell pkg-config $(if $(STATIC),--static) --libs libelf 2>/dev/null || echo -lelf -lz)
+LIBS := $(shell pkg-config $(if $(STATIC),--static) --libs libelf 2>/dev/null || echo -lelf -lz) \
+	-lnettle
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck)
 CJSON_LIBS := $(shell pkg-config --libs libcjson 2>/dev/null || echo -lcjson)
 
@@ -306,12 +307,12 @@ $(BUILD)/obj/tests/vectors.o: tests/data/pagetable-vectors.json
 $(BUILD)/tests/unit: $(UNIT:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAGER)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD    $@")
-	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf $(CJSON_LIBS) $(CHECK_LIBS)
+	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf -lnettle $(CJSON_LIBS) $(CHECK_LIBS)
 
 $(BUILD)/tests/kvm: $(KVM_TESTS:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAGER)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD    $@")
-	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf $(CJSON_LIBS) $(CHECK_LIBS)
+	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf -lnettle $(CJSON_LIBS) $(CHECK_LIBS)
 
 $(BUILD)/tests/e2e: $(E2E:%=$(BUILD)/obj/tests/%.o)
 	@mkdir -p $(@D)
@@ -381,8 +382,9 @@ FUZZ_MULTIBOOT := vmm/boot/multiboot_address.c vmm/boot/multiboot_parse.c
 FUZZ_SOURCES_fuzz_multiboot := vmm/boot/multiboot_header.c $(FUZZ_MULTIBOOT)
 FUZZ_SOURCES_fuzz_multiboot2 := vmm/boot/multiboot2_header.c $(FUZZ_MULTIBOOT)
 FUZZ_SOURCES_fuzz_virtqueue := tests/unit/echo_device.c \
-	$(addprefix vmm/virtio/,virtqueue.c virtio_device.c virtio_mmio.c virtio_rng.c \
-	virtio_console.c)
+	vmm/error.c $(addprefix vmm/virtio/,virtqueue.c virtio_device.c virtio_mmio.c \
+	virtio_rng.c virtio_console.c virtio_blk.c disk.c virtio_net.c net_passt.c \
+	virtio_balloon.c)
 FUZZ_SOURCES_fuzz_walk := $(wildcard pager/pt/*.c)
 
 $(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
@@ -403,7 +405,7 @@ fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%) ## fuzz parsers, devices, page tables (FUZZ_S
 # --- installing -----------------------------------------------------------
 
 INSTALL ?= install
-PAGER_HEADERS := pager/window.h pager/event.h pager/gpa.h pager/image.h pager/loader.h pager/memory.h \
+PAGER_HEADERS := pager/window.h pager/event.h pager/fault.h pager/gpa.h pager/image.h pager/loader.h pager/memory.h \
 	pager/pager.h pager/resident.h pager/source.h pager/symbols.h pager/trace.h
 
 install: all $(BUILD)/faultline-pager.pc ## install under DESTDIR and PREFIX

@@ -37,14 +37,24 @@ void pages_fini(struct pages *pages)
 	*pages = (struct pages){0};
 }
 
-bool page_claim(struct pages *pages, uint64_t page)
+static bool take(struct pages *pages, uint64_t page, enum page_state from)
 {
-	uint32_t absent = PAGE_ABSENT;
+	uint32_t state = from;
 
 	assert(page < pages->nr);
 	return atomic_compare_exchange_strong_explicit(
-		&pages->state[page], &absent, PAGE_LOADING,
-		memory_order_acquire, memory_order_relaxed);
+		&pages->state[page], &state, PAGE_LOADING, memory_order_acquire,
+		memory_order_relaxed);
+}
+
+bool page_claim(struct pages *pages, uint64_t page)
+{
+	return take(pages, page, PAGE_ABSENT);
+}
+
+bool page_reclaim(struct pages *pages, uint64_t page)
+{
+	return take(pages, page, PAGE_DROPPED);
 }
 
 static void settle(struct pages *pages, uint64_t page, enum page_state state)
@@ -115,4 +125,20 @@ enum page_state page_discard(struct pages *pages, uint64_t page)
 			    memory_order_acq_rel, memory_order_relaxed))
 			return before;
 	}
+}
+
+enum page_state page_lock(struct pages *pages, uint64_t page)
+{
+	enum page_state before;
+
+	do
+		before = page_wait(pages, page);
+	while (before != PAGE_FAILED && before != PAGE_DISCARDED &&
+	       !take(pages, page, before));
+	return before;
+}
+
+void page_unlock(struct pages *pages, uint64_t page, enum page_state state)
+{
+	settle(pages, page, state);
 }

@@ -26,6 +26,7 @@
 #include "pager/clock.h"
 #include "pager/failure.h"
 #include "pager/prepare.h"
+#include "pager/remap.h"
 #include "pager/service.h"
 #include "pager/uffd.h"
 
@@ -55,6 +56,7 @@ struct pager {
 
 	/* Any thread (see there): */
 	struct service service;
+	struct frames frames; /* config.frames */
 	struct failure failure;
 	_Atomic uint64_t discarded; /* pages */
 };
@@ -176,15 +178,17 @@ int pager_create(struct pager **out, const struct pager_config *config)
 	int rc = 0;
 
 	assert(config->window_pages >= 1 && config->window_pages <= WINDOW_MAX);
+	assert(!config->frames || config->mode == PAGER_UFFD);
 	if (!pager)
 		return -ENOMEM;
 	pager->config = *config;
+	pager->config.lazy_ram |= config->frames;
 	pager->uffd = pager->quit = pager->watch = -1;
 	pager->failure.on_fail = config->on_fail;
 	pager->failure.ctx = config->ctx;
 	loader_init(&pager->loader);
 	if (config->mode == PAGER_UFFD) {
-		pager->uffd = uffd_open();
+		pager->uffd = uffd_open(config->frames);
 		if (pager->uffd < 0)
 			rc = pager->uffd;
 	}
@@ -264,7 +268,13 @@ static int init_service(struct pager *pager)
 	service->uffd = pager->uffd;
 	service->failure = &pager->failure;
 	service->on_event = pager->config.on_event;
+	service->on_fault = pager->config.on_fault;
 	service->ctx = pager->config.ctx;
+	if (pager->config.frames) {
+		service->frames = &pager->frames;
+		if (frames_init(&pager->frames, pager->loader.pages))
+			return -ENOMEM;
+	}
 	return service_init(service, pager->config.window_pages);
 }
 
@@ -283,7 +293,7 @@ static int arm_uffd(struct pager *pager)
 		 * MiB, only to find that userfaultfd wants to know. Kernels
 		 * without huge pages refuse. */
 		madvise(hva, len, MADV_NOHUGEPAGE);
-		rc = uffd_register(pager->uffd, hva, len);
+		rc = uffd_register(pager->uffd, hva, len, pager->config.frames);
 	}
 	if (rc || !pager->loader.pages)
 		return rc;
@@ -324,6 +334,18 @@ int pager_arm(struct pager *pager, const struct pager_memory *memory, size_t nr)
 	if (failure.source)
 		failure_set_read(&pager->failure, &failure);
 	return rc;
+}
+
+bool pager_content(const struct pager *pager, size_t i, struct gpa_range *range)
+{
+	const struct extent *e;
+
+	if (i >= pager->loader.nr_extents)
+		return false;
+	e = &pager->loader.extents[i];
+	range->start = page_down(e->gpa);
+	range->len = page_up(e->gpa + e->len) - range->start;
+	return true;
 }
 
 /* Giving back. */
@@ -368,7 +390,7 @@ int pager_discard(struct pager *pager, gpa_t gpa, uint64_t len)
 
 	if (!len)
 		return 0;
-	if (!fits(pager, gpa, len))
+	if (pager->config.frames || !fits(pager, gpa, len))
 		return -EINVAL;
 	if (page_down(gpa + len) <= start)
 		return 0;
@@ -386,6 +408,35 @@ int pager_discard(struct pager *pager, gpa_t gpa, uint64_t len)
 	if (pager->config.on_event)
 		tell_discard(pager, start, pages, start_ns);
 	return 0;
+}
+
+/* Frames. */
+
+int pager_frame_create(struct pager *pager, uint32_t *frame)
+{
+	return remap_create(&pager->service, frame);
+}
+
+int pager_frame_delete(struct pager *pager, uint32_t frame)
+{
+	return remap_delete(&pager->service, frame);
+}
+
+int pager_unmap(struct pager *pager, gpa_t gpa, enum pager_unmap then,
+		uint32_t *frame)
+{
+	return remap_unmap(&pager->service, gpa, then, frame);
+}
+
+int pager_map(struct pager *pager, gpa_t gpa, uint32_t frame, unsigned rights)
+{
+	return remap_map(&pager->service, gpa, frame, rights);
+}
+
+int pager_find(struct pager *pager, gpa_t gpa, uint32_t *frame,
+	       unsigned *rights)
+{
+	return remap_find(&pager->service, gpa, frame, rights);
 }
 
 /* Mapped files. */
@@ -443,6 +494,10 @@ void pager_stats(const struct pager *pager, struct pager_stats *stats)
 		.pages = pager->loader.pages,
 		.pages_present = service_present(&pager->service),
 		.pages_discarded = pager->discarded,
+		.reloads = pager->service.reloads,
+		.unmaps = pager->service.unmaps,
+		.maps = pager->service.maps,
+		.denied = pager->service.denied,
 	};
 	for (int i = 0; i < 4; i++)
 		stats->windows[i] = pager->service.window_count[i];
@@ -487,6 +542,8 @@ void pager_destroy(struct pager *pager)
 	if (pager->watch >= 0)
 		close(pager->watch);
 	service_fini(&pager->service);
+	if (pager->service.frames)
+		frames_fini(&pager->frames);
 	loader_fini(&pager->loader);
 	free(pager->memory);
 	free(pager);

@@ -99,7 +99,7 @@ static int compose(const struct visit *v, gpa_t gpa, unsigned nr,
 	return rc;
 }
 
-static void cannot_publish(const struct service *service, gpa_t gpa, int rc)
+void service_cannot_publish(const struct service *service, gpa_t gpa, int rc)
 {
 	failure_set(service->failure,
 		    "userfaultfd: cannot publish guest address 0x%llx: %s",
@@ -122,7 +122,7 @@ static int publish(struct visit *v, gpa_t gpa, unsigned nr, bool zero)
 		rc = zero ? uffd_zero(v->service->uffd, hva, len)
 			  : uffd_copy(v->service->uffd, hva, v->buffer, len);
 		if (rc)
-			cannot_publish(v->service, gpa, rc);
+			service_cannot_publish(v->service, gpa, rc);
 	}
 	for (unsigned i = 0; i < nr; i++) {
 		uint64_t page = index_of(v, gpa) + i;
@@ -140,9 +140,23 @@ static int publish(struct visit *v, gpa_t gpa, unsigned nr, bool zero)
 	return 0;
 }
 
-/* Claims up to max pages from gpa on and publishes them. Returns how many, 0
- * when the first is not absent, or -EIO. */
-static int bring(struct visit *v, gpa_t gpa, uint64_t max)
+/* Claims the page that somebody wants, which may have been dropped. */
+static bool claim_wanted(struct visit *v, uint64_t page)
+{
+	if (page_claim(&v->service->pages, page))
+		return true;
+	if (!page_reclaim(&v->service->pages, page))
+		return false;
+	atomic_fetch_add(&v->service->reloads, 1);
+	return true;
+}
+
+/*
+ * Claims up to max pages from gpa on and publishes them: the first, if it is
+ * wanted and not only likely to be, also when it was dropped. Returns how many,
+ * 0 when the first is not absent, or -EIO.
+ */
+static int bring(struct visit *v, gpa_t gpa, uint64_t max, bool wanted)
 {
 	uint64_t left =
 		v->region->pages - ((gpa - v->region->gpa) >> PAGE_SHIFT);
@@ -155,8 +169,10 @@ static int bring(struct visit *v, gpa_t gpa, uint64_t max)
 		max = left;
 	if (max > run)
 		max = run;
-	while (nr < max && page_claim(&v->service->pages, page + nr))
-		nr++;
+	nr = wanted && claim_wanted(v, page);
+	if (!wanted || nr)
+		while (nr < max && page_claim(&v->service->pages, page + nr))
+			nr++;
 	if (!nr)
 		return 0;
 	rc = publish(v, gpa, (unsigned)nr, zero);
@@ -188,7 +204,7 @@ static int bring_window(struct visit *v, const struct window *w)
 		if (!max || gpa - v->region->gpa >= v->region->pages
 							    << PAGE_SHIFT)
 			return 0;
-		rc = bring(v, gpa, max);
+		rc = bring(v, gpa, max, false);
 		if (rc <= 0 || w->stride == 1 || w->stride == -1)
 			return rc < 0 ? rc : 0;
 	}
@@ -231,7 +247,7 @@ static int bring_neighbourhood(struct visit *v, gpa_t gpa)
 		    present(v, at, end) <= areas[i].enough)
 			continue;
 		while (at < end) {
-			int rc = bring(v, at, (end - at) >> PAGE_SHIFT);
+			int rc = bring(v, at, (end - at) >> PAGE_SHIFT, false);
 
 			if (rc < 0)
 				return rc;
@@ -279,11 +295,52 @@ static void account(const struct visit *v, gpa_t gpa, pid_t tid,
 	v->service->on_event(v->service->ctx, &event);
 }
 
+/* An access that the page does not allow: its sleeper stays asleep until that
+ * has changed. */
+static void deny(struct service *service, gpa_t gpa,
+		 const struct uffd_fault *fault, unsigned rights,
+		 uint32_t frame)
+{
+	struct pager_fault denied = {
+		.gpa = gpa,
+		.access = fault->is_write ? PAGER_WRITE : PAGER_READ,
+		.rights = rights,
+		.frame = frame,
+		.tid = fault->tid,
+	};
+
+	atomic_fetch_add(&service->denied, 1);
+	if (service->on_fault)
+		service->on_fault(service->ctx, &denied);
+}
+
+/* A write to a page that is, or was, protected. Whoever has locked it, or
+ * unmapped it since, wakes the sleeper. */
+static void fault_on_protected(const struct visit *v, gpa_t gpa,
+			       const struct uffd_fault *fault)
+{
+	struct service *service = v->service;
+	bool read_only;
+	uint32_t frame =
+		frames_mapped(service->frames, index_of(v, gpa), &read_only);
+	int rc = 0;
+
+	if (page_state(&service->pages, index_of(v, gpa)) != PAGE_PRESENT)
+		return;
+	if (read_only)
+		deny(service, gpa, fault, PAGER_READ | PAGER_EXEC, frame);
+	else
+		rc = uffd_wake(service->uffd, to_hva(service, gpa), PAGE_SIZE);
+	if (rc)
+		service_cannot_publish(service, gpa, rc);
+}
+
 /* A page that nobody has to bring. Whoever is loading it wakes the sleeper; that
  * of a failed one stays asleep. */
-static void fault_on_settled(const struct visit *v, gpa_t gpa)
+static void fault_on_settled(const struct visit *v, gpa_t gpa,
+			     const struct uffd_fault *fault)
 {
-	const struct service *service = v->service;
+	struct service *service = v->service;
 	void *hva = to_hva(service, gpa);
 	int rc = 0;
 
@@ -294,11 +351,14 @@ static void fault_on_settled(const struct visit *v, gpa_t gpa)
 	case PAGE_DISCARDED: /* still armed, or else woken by whoever disarms */
 		rc = uffd_zero(service->uffd, hva, PAGE_SIZE);
 		break;
+	case PAGE_UNMAPPED:
+		deny(service, gpa, fault, 0, 0);
+		break;
 	default:
 		break;
 	}
 	if (rc && rc != -ENOENT)
-		cannot_publish(service, gpa, rc);
+		service_cannot_publish(service, gpa, rc);
 }
 
 void service_fault(struct service *service, const struct uffd_fault *fault)
@@ -317,9 +377,13 @@ void service_fault(struct service *service, const struct uffd_fault *fault)
 			    (unsigned long long)fault->hva);
 		return;
 	}
-	rc = bring(&v, gpa, 1);
+	if (fault->is_protected) {
+		fault_on_protected(&v, gpa, fault);
+		return;
+	}
+	rc = bring(&v, gpa, 1, true);
 	if (!rc) {
-		fault_on_settled(&v, gpa);
+		fault_on_settled(&v, gpa, fault);
 		return;
 	}
 	if (rc < 0)
@@ -340,7 +404,7 @@ static int load_some(struct visit *v, gpa_t gpa, uint64_t max)
 	int rc;
 
 	v->pages = 0;
-	rc = bring(v, gpa, max < WINDOW_MAX ? max : WINDOW_MAX);
+	rc = bring(v, gpa, max < WINDOW_MAX ? max : WINDOW_MAX, true);
 	if (rc > 0)
 		account(v, gpa, 0, start_ns, published_ns(v->service));
 	if (rc)
@@ -350,7 +414,10 @@ static int load_some(struct visit *v, gpa_t gpa, uint64_t max)
 	case PAGE_DISCARDED:
 		return 1;
 	case PAGE_ABSENT:
+	case PAGE_DROPPED:
 		return 0;
+	case PAGE_UNMAPPED:
+		return -EFAULT;
 	default:
 		return -EIO;
 	}
@@ -439,7 +506,8 @@ uint64_t service_present(const struct service *service)
 
 bool service_drained(const struct service *service)
 {
-	return atomic_load(&service->settled) == service->loader->pages;
+	return !service->frames &&
+	       atomic_load(&service->settled) == service->loader->pages;
 }
 
 int service_init(struct service *service, unsigned window_pages)

@@ -11,7 +11,9 @@
 #include <stdint.h>
 
 #include "pager/event.h"
+#include "pager/fault.h"
 #include "pager/failure.h"
+#include "pager/frames.h"
 #include "pager/loader.h"
 #include "pager/memory.h"
 #include "pager/page.h"
@@ -27,7 +29,9 @@ struct service {
 	int uffd;
 	struct failure *failure;
 	void (*on_event)(void *ctx, const struct pager_event *event);
+	void (*on_fault)(void *ctx, const struct pager_fault *fault);
 	void *ctx;
+	struct frames *frames; /* NULL: pages are not unmapped */
 
 	struct pages pages; /* the page locks */
 
@@ -36,8 +40,10 @@ struct service {
 	void *buffer; /* WINDOW_MAX pages */
 
 	/* Any thread. Pages that no source is needed for any more (present or
-	 * discarded), and of them the discarded ones: they only grow. */
+	 * discarded), and of them the discarded ones: they only grow, unless
+	 * there are frames. */
 	_Atomic uint64_t settled, discarded;
+	_Atomic uint64_t reloads, unmaps, maps, denied; /* struct pager_stats */
 	_Atomic uint64_t faults, bytes_read, window_count[4];
 	struct recent recent;
 };
@@ -68,5 +74,8 @@ uint64_t service_present(const struct service *service);
 void service_name_source(const struct service *service,
 			 struct pager_event *event);
 
-/* Are all pages of the loader present or discarded? */
+/* Records that the kernel has refused. */
+void service_cannot_publish(const struct service *service, gpa_t gpa, int rc);
+
+/* Are all pages of the loader present or discarded, for good? */
 bool service_drained(const struct service *service);

@@ -32,6 +32,7 @@ static_assert(UFFDIO_UNREGISTER == 0x8010aa01, "UFFDIO_UNREGISTER");
 static_assert(UFFDIO_WAKE == 0x8010aa02, "UFFDIO_WAKE");
 static_assert(UFFDIO_COPY == 0xc028aa03, "UFFDIO_COPY");
 static_assert(UFFDIO_ZEROPAGE == 0xc020aa04, "UFFDIO_ZEROPAGE");
+static_assert(UFFDIO_WRITEPROTECT == 0xc018aa06, "UFFDIO_WRITEPROTECT");
 
 static int open_new(int flags)
 {
@@ -50,11 +51,12 @@ static int open_new(int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-int uffd_open(void)
+int uffd_open(bool protect)
 {
 	struct uffdio_api api = {
 		.api = UFFD_API,
-		.features = UFFD_FEATURE_THREAD_ID,
+		.features = UFFD_FEATURE_THREAD_ID |
+			    (protect ? UFFD_FEATURE_PAGEFAULT_FLAG_WP : 0),
 	};
 	int fd = open_new(O_CLOEXEC | O_NONBLOCK);
 
@@ -74,11 +76,12 @@ static struct uffdio_range range(void *hva, uint64_t len)
 	return (struct uffdio_range){.start = (uintptr_t)hva, .len = len};
 }
 
-int uffd_register(int fd, void *hva, uint64_t len)
+int uffd_register(int fd, void *hva, uint64_t len, bool protect)
 {
 	struct uffdio_register reg = {
 		.range = range(hva, len),
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
+		.mode = UFFDIO_REGISTER_MODE_MISSING |
+			(protect ? UFFDIO_REGISTER_MODE_WP : 0),
 	};
 
 	return ioctl(fd, UFFDIO_REGISTER, &reg) ? -errno : 0;
@@ -103,14 +106,29 @@ int uffd_unregister(int fd, void *hva, uint64_t len)
 	return uffd_wake(fd, hva, len);
 }
 
+int uffd_protect(int fd, void *hva, uint64_t len, bool protect)
+{
+	struct uffdio_writeprotect wp = {
+		.range = range(hva, len),
+		.mode = protect ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
+	};
+	int rc;
+
+	do /* EAGAIN: the address space is changing */
+		rc = ioctl(fd, UFFDIO_WRITEPROTECT, &wp) ? -errno : 0;
+	while (rc == -EAGAIN && !sched_yield());
+	return rc;
+}
+
 /* One ioctl: COPY, or ZEROPAGE where src is NULL. *done: bytes it published. */
-static int fill(int fd, char *hva, const char *src, uint64_t len,
+static int fill(int fd, char *hva, const char *src, uint64_t len, uint64_t mode,
 		uint64_t *done)
 {
 	struct uffdio_copy copy = {
 		.dst = (uintptr_t)hva,
 		.src = (uintptr_t)src,
 		.len = len,
+		.mode = mode,
 	};
 	struct uffdio_zeropage zero = {.range = range(hva, len)};
 	int rc = src ? ioctl(fd, UFFDIO_COPY, &copy)
@@ -122,7 +140,8 @@ static int fill(int fd, char *hva, const char *src, uint64_t len,
 	return -error;
 }
 
-static int fill_all(int fd, char *hva, const char *src, uint64_t len)
+static int fill_all(int fd, char *hva, const char *src, uint64_t len,
+		    uint64_t mode)
 {
 	const uint64_t page = 4096;
 	uint64_t at = 0;
@@ -130,7 +149,7 @@ static int fill_all(int fd, char *hva, const char *src, uint64_t len)
 	while (at < len) {
 		uint64_t done;
 		int rc = fill(fd, hva + at, src ? src + at : NULL, len - at,
-			      &done);
+			      mode, &done);
 
 		at += done;
 		if (rc == -EEXIST) {
@@ -149,18 +168,24 @@ static int fill_all(int fd, char *hva, const char *src, uint64_t len)
 
 int uffd_copy(int fd, void *hva, const void *src, uint64_t len)
 {
-	return fill_all(fd, hva, src, len);
+	return fill_all(fd, hva, src, len, 0);
+}
+
+int uffd_copy_protected(int fd, void *hva, const void *src, uint64_t len)
+{
+	return fill_all(fd, hva, src, len, UFFDIO_COPY_MODE_WP);
 }
 
 int uffd_zero(int fd, void *hva, uint64_t len)
 {
-	return fill_all(fd, hva, NULL, len);
+	return fill_all(fd, hva, NULL, len, 0);
 }
 
 int uffd_read(int fd, struct uffd_fault *faults, unsigned max)
 {
 	struct uffd_msg msgs[16];
 	unsigned n = 0;
+	uint64_t flags;
 	ssize_t got;
 
 	if (max > 16)
@@ -172,8 +197,12 @@ int uffd_read(int fd, struct uffd_fault *faults, unsigned max)
 		/* No other event was asked for. */
 		if (msgs[i].event != UFFD_EVENT_PAGEFAULT)
 			continue;
+		flags = msgs[i].arg.pagefault.flags;
 		faults[n++] = (struct uffd_fault){
 			.hva = msgs[i].arg.pagefault.address,
+			.is_write = flags & (UFFD_PAGEFAULT_FLAG_WRITE |
+					     UFFD_PAGEFAULT_FLAG_WP),
+			.is_protected = flags & UFFD_PAGEFAULT_FLAG_WP,
 			.tid = (pid_t)msgs[i].arg.pagefault.feat.ptid,
 		};
 	}

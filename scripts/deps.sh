@@ -11,7 +11,7 @@
 set -eu
 
 base='gcc make libc6-dev linux-libc-dev pkg-config libelf-dev zlib1g-dev'
-base="$base libseccomp-dev libcjson-dev"
+base="$base libseccomp-dev libcjson-dev nettle-dev"
 base="$base check gzip clang-format mandoc acpica-tools qemu-system-x86 xz-utils"
 base="$base e2fsprogs gdb zstd lz4 bzip2 lzop busybox-static cpio binutils kmod strace"
 base="$base iproute2 passt"

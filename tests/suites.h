@@ -65,6 +65,8 @@ Suite *linux_suite(void);
 Suite *bzimage_suite(void);
 Suite *bus_error_suite(void);
 Suite *sandbox_suite(void);
+Suite *digest_suite(void);
+Suite *frames_suite(void);
 
 /* With KVM, in the test process (tests/kvm/kvm.h). */
 Suite *vm_suite(void);

@@ -16,6 +16,7 @@
 #include "vmm/crash/core.h"
 #include "vmm/crash/crash.h"
 #include "vmm/crash/postmortem.h"
+#include "vmm/digest.h"
 #include "vmm/error.h"
 #include "vmm/report.h"
 #include "vmm/sandbox/sandbox.h"
@@ -66,7 +67,8 @@ static void wait_for_lost_pages(const struct session *s)
 		bus_error_wait(memory->hva, memory->bytes, on_fatal);
 }
 
-static void report(struct session *s, int status)
+static void report(struct session *s, int status,
+		   const struct pager_stats *stats)
 {
 	struct report r = {
 		.options = &s->options,
@@ -75,9 +77,10 @@ static void report(struct session *s, int status)
 		.devices = s->devices,
 		.nr_devices = s->nr_devices,
 		.status = status,
+		.pager = *stats,
+		.digest = s->digest,
 	};
 
-	pager_stats(s->pager, &r.pager);
 	vm_stats(s->vm, &r.vm);
 	if (s->options.boot_timer)
 		report_boot_timer(stderr, &s->timeline);
@@ -135,31 +138,65 @@ static void dump(struct session *s, const struct postmortem *pm)
 	sigprocmask(SIG_UNBLOCK, &s->events.signals, NULL);
 }
 
-/* What the end left behind: the account of a crash, and the core. Both at once,
- * because the vCPUs' state is asked for once. */
-static bool explain(struct session *s, int status, bool stopped)
+/* One line in any case. */
+static void take_digest(struct session *s, bool stopped)
 {
-	bool crashed = status == STATUS_GUEST_CRASH;
-	struct postmortem pm;
+	bool is_mapped = s->options.pager == PAGER_MAP;
+	struct error err;
 
-	if (!crashed && !s->options.dump)
-		return stopped;
+	if (!stopped)
+		fprintf(stderr, "vmm: --digest: there is none: %s\n",
+			pager_failure(s->pager)
+				? "the pager failed"
+				: "a virtual CPU or device has not stopped");
+	else if (digest_compute(vm_memory(s->vm), s->pager, is_mapped,
+				s->digest, &err))
+		fprintf(stderr, "vmm: --digest: there is none: %s\n", err.text);
+	else
+		fprintf(stderr, "digest: sha256:%s\n", s->digest);
+}
+
+/* What the crash and the core are made of. */
+static bool examine(struct session *s, struct postmortem *pm)
+{
 	/* A source may be slow, or hang, when a page has to be looked at: from
 	 * here on signals end us at once. */
 	sigprocmask(SIG_UNBLOCK, &s->events.signals, NULL);
-	if (postmortem_init(&pm, s->vm, s->pager, s->image)) {
+	if (postmortem_init(pm, s->vm, s->pager, s->image)) {
 		error_print("out of memory");
-		return stopped;
+		return false;
 	}
-	pm.program_sign = boot_plan_program_sign(s->plan);
-	if (crashed && pm.crashed)
+	pm->program_sign = boot_plan_program_sign(s->plan);
+	return true;
+}
+
+/*
+ * What the end left behind: the account of a crash, the digest, the core. The
+ * vCPUs' state is asked for once. What the digest brings is not counted, but is
+ * in the core.
+ */
+static bool explain(struct session *s, int status, bool stopped)
+{
+	const struct options *o = &s->options;
+	bool crashed = status == STATUS_GUEST_CRASH;
+	struct pager_stats stats;
+	struct postmortem pm;
+	bool examined = (crashed || o->dump) && examine(s, &pm);
+
+	if (examined && crashed && pm.crashed)
 		crash_explain(stderr, &pm);
-	if (s->options.dump) {
-		/* Nobody shall bring pages meanwhile. */
+	/* Nobody shall bring pages meanwhile, and nothing is left behind that
+	 * the guest did not wait for. */
+	if (s->trace || o->stats != STATS_NONE || o->dump || o->digest)
 		stopped = end_pager(s) && stopped;
+	pager_stats(s->pager, &stats);
+	if (o->digest)
+		take_digest(s, stopped);
+	if (examined && o->dump)
 		dump(s, &pm);
-	}
-	postmortem_fini(&pm);
+	if (examined)
+		postmortem_fini(&pm);
+	report(s, status, &stats);
 	return stopped;
 }
 
@@ -193,10 +230,6 @@ static int run(struct session *s)
 		error_print(s->stop.reason);
 	status = settle(s, status);
 	stopped = explain(s, status, stopped);
-	/* Nothing is left behind that the guest did not wait for. */
-	if (s->trace || s->options.stats != STATS_NONE)
-		stopped = end_pager(s) && stopped;
-	report(s, status);
 	if (s->trace && (!stopped || trace_destroy(s->trace)))
 		error_print("the trace could not be written whole");
 	return status;

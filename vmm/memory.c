@@ -90,12 +90,22 @@ void *memory_hva(const struct memory *memory, gpa_t gpa)
 	return NULL;
 }
 
+/* Of what process_vm_readv(2) and its partner return: what has gone from a file
+ * ends a transfer early. */
+static int transferred(ssize_t done, size_t len)
+{
+	if (done < 0)
+		return -errno;
+	return (size_t)done == len ? 0 : -EFAULT;
+}
+
 int memory_read(const struct memory *memory, gpa_t gpa, void *buf, size_t len)
 {
 	struct iovec to = {buf, len};
 	struct iovec from = {memory_hva(memory, gpa), len};
 
-	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) < 0 ? -errno : 0;
+	return transferred(process_vm_readv(getpid(), &to, 1, &from, 1, 0),
+			   len);
 }
 
 int memory_write(const struct memory *memory, gpa_t gpa, const void *buf,
@@ -104,8 +114,8 @@ int memory_write(const struct memory *memory, gpa_t gpa, const void *buf,
 	struct iovec from = {(void *)(uintptr_t)buf, len};
 	struct iovec to = {memory_hva(memory, gpa), len};
 
-	return process_vm_writev(getpid(), &from, 1, &to, 1, 0) < 0 ? -errno
-								    : 0;
+	return transferred(process_vm_writev(getpid(), &from, 1, &to, 1, 0),
+			   len);
 }
 
 static bool is_covered(const struct memory *memory, uint64_t chunk)

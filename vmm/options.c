@@ -38,6 +38,7 @@ enum {
 	OPT_TRACE,
 	OPT_BOOT_TIMER,
 	OPT_DUMP,
+	OPT_DIGEST,
 	OPT_TIMEOUT,
 	OPT_NO_SANDBOX,
 	OPT_VERSION,
@@ -66,6 +67,7 @@ static const struct option long_options[] = {
 	{"trace", required_argument, NULL, OPT_TRACE},
 	{"boot-timer", no_argument, NULL, OPT_BOOT_TIMER},
 	{"dump", required_argument, NULL, OPT_DUMP},
+	{"digest", no_argument, NULL, OPT_DIGEST},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
 	{"quiet", no_argument, NULL, 'q'},
@@ -97,7 +99,8 @@ static const char help[] =
 	"      --lazy-ram       RAM without content through the pager, too\n"
 	"      --hypercalls ABI  kvm, xen (kvm)\n"
 	"      --console=virtio, --rng, --balloon[=SIZE]  more virtio devices\n"
-	"      --stats[=json], --boot-timer  what happened, on stderr\n"
+	"      --stats[=json], --boot-timer, --digest  what happened, a hash "
+	"of memory\n"
 	"      --trace FILE, --dump FILE  a line per fault; at the end, a "
 	"core\n"
 	"      --timeout SEC    stop with status 124 after SEC seconds\n"
@@ -441,6 +444,9 @@ static enum options_result take(struct options *o, int option, char *arg)
 		return OPTIONS_RUN;
 	case OPT_DUMP:
 		return take_file(&o->dump, "--dump", arg);
+	case OPT_DIGEST:
+		o->digest = true;
+		return OPTIONS_RUN;
 	case OPT_TIMEOUT:
 		return take_timeout(o, arg);
 	case OPT_NO_SANDBOX:

@@ -47,6 +47,7 @@ struct options {
 	enum stats_form stats;
 	const char *trace; /* file, or NULL */
 	const char *dump;  /* file, or NULL */
+	bool digest;
 	bool boot_timer;
 	uint64_t timeout_ns; /* 0: none */
 	bool no_sandbox;

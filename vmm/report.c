@@ -192,6 +192,10 @@ void report_json(FILE *out, const struct report *r)
 		(unsigned long long)r->vm.unclaimed_mmio);
 	ports_json(out, r->vm.ports);
 	devices_json(out, r);
+	if (r->options->digest && *r->digest)
+		fprintf(out, ",\"digest\":\"%s\"", r->digest);
+	else if (r->options->digest)
+		fprintf(out, ",\"digest\":null");
 	fprintf(out, "}\n");
 }
 

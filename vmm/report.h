@@ -19,7 +19,8 @@ struct report {
 	struct vm_stats vm;
 	struct virtio_device *const *devices;
 	unsigned nr_devices;
-	int status; /* of the process */
+	int status;	    /* of the process */
+	const char *digest; /* empty: none */
 };
 
 void report_text(FILE *out, const struct report *report);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "pager/resident.h"
+#include "vmm/descriptors.h"
 #include "vmm/error.h"
 #include "vmm/inputs.h"
 #include "vmm/sandbox/sandbox.h"
@@ -303,16 +304,19 @@ static int prepare_sandbox(const struct options *o)
 		return 0;
 	if (sandbox_init(o->dump, &err))
 		return fail(STATUS_HOST, err.text);
-	if (o->dump || o->pager != PAGER_UFFD)
+	if (o->dump || o->digest || o->pager != PAGER_UFFD)
 		resident_open();
 	return 0;
 }
 
 int session_prepare(struct session *s)
 {
-	int status = load_image(s);
-	int rc;
+	struct error err;
+	int status, rc;
 
+	if (descriptors_reserve(&s->options, &err))
+		return fail(STATUS_HOST, err.text);
+	status = load_image(s);
 	if (!status)
 		status = prepare_sandbox(&s->options);
 	if (status)

@@ -13,6 +13,7 @@
 #include "vmm/boot/boot.h"
 #include "vmm/boot/bzimage.h"
 #include "vmm/console.h"
+#include "vmm/digest.h"
 #include "vmm/events.h"
 #include "vmm/options.h"
 #include "vmm/stop.h"
@@ -40,6 +41,8 @@ struct session {
 	struct virtio_device *console_device; /* NULL: the serial port */
 	int resize_fd; /* signalfd for SIGWINCH, if there is a console_device */
 	struct vm *vm;
+
+	char digest[DIGEST_TEXT]; /* empty: none */
 };
 
 /*

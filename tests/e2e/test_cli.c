@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "tests/must.h"
 #include "tests/e2e/run.h"
@@ -111,6 +113,27 @@ END_TEST
 
 /* Help and version need nothing else to be right. */
 
+static void few_files(void)
+{
+	const struct rlimit limit = {40, 40};
+
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		_exit(2);
+}
+
+START_TEST(limit_of_open_files_is_named)
+{
+	struct run run = {.before_exec = few_files};
+
+	RUN_START(&run, "x", "-c9", "--rng");
+	run_end(&run);
+	run_is(&run, 125);
+	run_err_is(&run, "vmm: this machine may take 43 open files, and the "
+			 "limit is 40; as root: 'ulimit -n 43'\n");
+	run_free(&run);
+}
+END_TEST
+
 START_TEST(help_fits_a_screen)
 {
 	static const char *const spellings[] = {"--help", "-h", "--hel"};
@@ -143,6 +166,7 @@ START_TEST(help_names_every_option)
 		"--verbose", "--version",    "--help",	   "-m,",
 		"-c,",	     "-a,",	     "-p",	   "-i,",
 		"-q,",	     "-v,",	     "IMAGE",	   "Ctrl-A",
+		"--digest",
 	};
 	struct run *run = VMM("--help");
 
@@ -300,6 +324,46 @@ START_TEST(image_name_with_odd_characters_is_a_name)
 }
 END_TEST
 
+static void few_files_at_first(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		_exit(2);
+	limit.rlim_cur = 8; /* the dynamic linker opens libraries */
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		_exit(2);
+}
+
+/* What is counted is enough for everything. */
+START_TEST(limit_of_open_files_is_raised)
+{
+	static const char *const machines[] = {"pc", "minimal"};
+	static const char sectors[512];
+	struct run run = {.before_exec = few_files_at_first};
+	char disks[8][256];
+
+	for (int i = 0; i < NR(disks); i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "d%d", i);
+		snprintf(disks[i], sizeof(disks[i]), "%s", must_file(name));
+		must_write_file(disks[i], sectors, sizeof(sectors));
+	}
+	must_write_file(must_file("m0"), sectors, sizeof(sectors));
+	RUN_START(&run, must_built("guest/hello.elf"), "-d", disks[0], "-d",
+		  disks[1], "-d", disks[2], "-d", disks[3], "-d", disks[4],
+		  "-d", disks[5], "-d", disks[6], "-d", disks[7], "--rng",
+		  "--balloon", "--console=virtio", "-c2", "--module",
+		  must_file("m0"), "--machine", machines[_i], "--trace",
+		  must_file("trace"), "--dump", must_file("core"), "--stats",
+		  "--timeout", "50");
+	run_end(&run);
+	run_is(&run, 0);
+	run_free(&run);
+}
+END_TEST
+
 START_TEST(quiet_guest_leaves_stderr_empty)
 {
 	run_err_is(VMM(must_built("guest/hello.elf")), "");
@@ -336,6 +400,7 @@ static void fill_mistakes(TCase *tcase)
 	tcase_add_loop_test(tcase,
 			    mistake_ends_with_125_and_a_line_that_names_it, 0,
 			    NR(wrong));
+	tcase_add_test(tcase, limit_of_open_files_is_named);
 	tcase_add_loop_test(tcase, help_fits_a_screen, 0, 3);
 	tcase_add_test(tcase, help_names_every_option);
 	tcase_add_test(tcase, version_is_one_line);
@@ -356,6 +421,7 @@ static void fill_spellings(TCase *tcase)
 	tcase_add_test(tcase, last_of_two_values_counts);
 	tcase_add_test(tcase, long_command_line_reaches_the_guest_whole);
 	tcase_add_test(tcase, image_name_with_odd_characters_is_a_name);
+	tcase_add_loop_test(tcase, limit_of_open_files_is_raised, 0, 2);
 	tcase_add_test(tcase, quiet_guest_leaves_stderr_empty);
 	tcase_add_test(tcase, verbose_says_where_the_information_went);
 	tcase_add_test(tcase, quiet_hides_the_reason_of_a_stop);

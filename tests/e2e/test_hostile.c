@@ -5,9 +5,15 @@
  * itself. Seeds are fixed, so that a failure can be repeated by the command line
  * that a failed test shows.
  */
+#include <arpa/inet.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "tests/must.h"
 #include "tests/e2e/run.h"
@@ -84,6 +90,50 @@ static void only_devices_complain(const struct run *run)
 	}
 }
 
+/* In the place of passt: takes whatever comes, and sends a frame for it, of
+ * another length each time, unless nobody takes it. Never returns. */
+static void answer(int listener)
+{
+	static uint8_t bytes[65536];
+	static uint8_t frame[4 + 2000];
+	int fd = accept(listener, NULL, NULL);
+	uint32_t n = 0, len, said;
+
+	while (recv(fd, bytes, sizeof(bytes), 0) > 0) {
+		len = 14 + n++ * 97 % 1500;
+		said = htonl(len);
+		memcpy(frame, &said, sizeof(said));
+		/* Whole or not at all, or it would be no frame. */
+		if (send(fd, frame, 4 + len, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 &&
+		    n % 4 == 0)
+			send(fd, frame, 4 + len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	_exit(0);
+}
+
+/* The process that does so. */
+static pid_t start_network(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pid_t child;
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_uint_lt(strlen(path), sizeof(address.sun_path));
+	unlink(path); /* another round's */
+	strcpy(address.sun_path, path);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)),
+			 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	child = fork();
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		answer(fd);
+	}
+	close(fd);
+	return child;
+}
+
 /* A driver that means harm, by itself and among everything else that does. At
  * the end each device does its work. */
 START_TEST(hostile_driver_harms_no_device)
@@ -91,17 +141,21 @@ START_TEST(hostile_driver_harms_no_device)
 	int seed = 1 + _i, i = _i / SEEDS;
 	const char *disk = must_file("disk");
 	static const char sectors[64 * 512];
-	char cmdline[64];
+	char cmdline[64], net[256];
 	struct run *run;
+	pid_t network;
 
 	must_write_file(disk, sectors, sizeof(sectors));
-	snprintf(cmdline, sizeof(cmdline), "virtio=4 rounds=40 seed=%d%s", seed,
+	snprintf(cmdline, sizeof(cmdline), "virtio=5 rounds=40 seed=%d%s", seed,
 		 seed % 2 ? " only-virtio" : "");
+	snprintf(net, sizeof(net), "passt=%s", must_file("network"));
+	network = start_network(must_file("network"));
 	run = VMM(must_built("guest/hostile.elf"), "--rng", "--console=virtio",
-		  "--balloon", "--disk", disk, "--pager",
+		  "--balloon", "--disk", disk, "--net", net, "--pager",
 		  pagers[i / NR(machines)], "--machine",
 		  machines[i % NR(machines)], i % 2 ? "-c1" : "-c2",
 		  i % 3 ? "-m128M" : "-m3G", "--timeout", "50", "-a", cmdline);
+	kill(network, SIGKILL);
 	run_is(run, 0);
 	only_devices_complain(run);
 	ck_assert_int_eq(count(&run->out, "\nhostile: alive after "), 1);

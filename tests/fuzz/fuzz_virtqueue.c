@@ -10,19 +10,32 @@
  *
  * The devices' workers are threads as elsewhere; after each step of the script
  * the target waits until they rest, so that an input does the same every time.
+ * For the same reason an input finds an empty disk and a new network.
  */
+#define _GNU_SOURCE
 #include "tests/unit/echo_device.h"
 #include "vmm/sandbox/sandbox.h"
+#include "vmm/virtio/net_passt.h"
+#include "vmm/virtio/virtio_balloon.h"
+#include "vmm/virtio/virtio_blk.h"
 #include "vmm/virtio/virtio_console.h"
 #include "vmm/virtio/virtio_mmio.h"
+#include "vmm/virtio/virtio_net.h"
 #include "vmm/virtio/virtio_rng.h"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
+#include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define LOW	 0x6000u
 #define HIGH	 UINT64_C(0x100000000)
@@ -34,6 +47,8 @@
 #define USED	0x2000
 #define DATA	0x3000
 #define DATALEN 16
+
+#define DISK_LEN (16 * DISK_SECTOR)
 
 /* A queue's worth of chains; of each, a table and its buffers. */
 #define MAPS_MAX (VIRTQUEUE_SIZE_MAX * (VIRTQUEUE_SIZE_MAX + 1u))
@@ -48,18 +63,27 @@ enum {
 	ECHO,
 	RNG,
 	CONSOLE,
+	BLK,
+	NET,
+	BALLOON,
 	DEVICES
 };
 
 static struct virtio_mmio devices[DEVICES];
+static int disk_fd, net_peer;
+static unsigned frames; /* that came in, of this input */
 
-/* The queue of a good driver's request, and how much is written into it. */
+/* A good driver's request: the queue, how much it says and takes, and how much is
+ * written then. All of what it says is zeros: to the disk, a sector be read. */
 static const struct {
-	uint32_t queue, len;
+	uint32_t queue, out, in, len;
 } requests[DEVICES] = {
-	[ECHO] = {0, DATALEN},
-	[RNG] = {0, DATALEN},
-	[CONSOLE] = {1, 0},
+	[ECHO] = {0, DATALEN, DATALEN, DATALEN},
+	[RNG] = {0, DATALEN, DATALEN, DATALEN},
+	[CONSOLE] = {1, DATALEN, DATALEN, 0},
+	[BLK] = {0, 16, DISK_SECTOR + 1, DISK_SECTOR + 1},
+	[NET] = {1, 12 + 60, DATALEN, 0},
+	[BALLOON] = {0, DATALEN, DATALEN, 0},
 };
 
 static void must(bool promise)
@@ -97,18 +121,41 @@ static bool is_ram(void *ctx, gpa_t gpa, uint64_t len)
 
 /* The device, by its registers. */
 
+/* Is there anything to do for the worker? Lock held. */
+static bool is_busy(const struct virtio_device *device)
+{
+	struct pollfd polled = {device->poll_fd, device->poll_events, 0};
+
+	if (device->notified)
+		return true;
+	return device->status & VIRTIO_CONFIG_S_DRIVER_OK && !device->broken &&
+	       polled.events && poll(&polled, 1, 0) > 0;
+}
+
+/* Whoever is outside takes all that comes; the device may have more. */
+static void drain(void)
+{
+	static char bytes[65536];
+
+	while (recv(net_peer, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+}
+
+/* A frame that came in and is too large for its buffers is dropped, and the next
+ * tries them again. */
 static void rest(struct virtio_device *device)
 {
 	bool busy = true;
 
 	while (busy) {
+		drain();
 		pthread_mutex_lock(&device->lock);
-		busy = device->notified;
+		busy = is_busy(device);
 		pthread_mutex_unlock(&device->lock);
 		if (busy)
 			sched_yield();
 	}
-	must(maps <= MAPS_MAX);
+	must(maps <= MAPS_MAX * (1 + frames));
 	maps = 0;
 }
 
@@ -168,8 +215,10 @@ static void works(unsigned device)
 {
 	struct virtio_mmio *mmio = &devices[device];
 	uint32_t queue = requests[device].queue;
-	const struct vring_desc out = {DATA, DATALEN, VRING_DESC_F_NEXT, 1};
-	const struct vring_desc in = {HIGH, DATALEN, VRING_DESC_F_WRITE, 0};
+	const struct vring_desc out = {DATA, requests[device].out,
+				       VRING_DESC_F_NEXT, 1};
+	const struct vring_desc in = {HIGH, requests[device].in,
+				      VRING_DESC_F_WRITE, 0};
 	struct vring_avail *avail = (struct vring_avail *)(low + AVAIL);
 	const struct vring_used *used = (struct vring_used *)(low + USED);
 
@@ -261,6 +310,25 @@ static void any_access(struct virtio_mmio *mmio, struct script *s, bool write)
 
 static const uint8_t typed[2000];
 
+/* Somebody types and pulls at the window, and a frame comes in, whose length may
+ * be a lie: whoever listens is told. */
+static void come_in(uint32_t what)
+{
+	static uint8_t frame[4 + 2000];
+	uint32_t len = what % sizeof(typed),
+		 said = htonl((what >> 16 & 0x7fff) * 4);
+
+	virtio_console_input(devices[CONSOLE].device, typed, len);
+	virtio_console_resize(devices[CONSOLE].device, (uint16_t)len, 24);
+	rest(devices[CONSOLE].device);
+	if (!(what >> 31))
+		said = htonl(len);
+	memcpy(frame, &said, sizeof(said));
+	if (send(net_peer, frame, 4 + len, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		frames++;
+	rest(devices[NET].device);
+}
+
 static void step(struct virtio_mmio *mmio, struct script *s)
 {
 	uint32_t queue, size;
@@ -298,10 +366,8 @@ static void step(struct virtio_mmio *mmio, struct script *s)
 	case 8:
 		set(mmio, 4 * (unsigned)take(s, 1), (uint32_t)take(s, 4));
 		break;
-	case 9: /* somebody types; only the console listens */
-		size = (uint32_t)take(s, 2) % sizeof(typed);
-		virtio_console_input(devices[CONSOLE].device, typed, size);
-		rest(devices[CONSOLE].device);
+	case 9:
+		come_in((uint32_t)take(s, 4));
 		break;
 	default:
 		get(mmio, 4 * (unsigned)take(s, 1));
@@ -331,23 +397,73 @@ static void room(void *ctx)
 	(void)ctx;
 }
 
+/* The balloon's memory: whole pages, and none beyond. */
+static int discard(void *ctx, gpa_t gpa, uint64_t len)
+{
+	(void)ctx;
+	must(len && !((gpa | len) & PAGE_MASK) && ram(gpa, len));
+	return 0;
+}
+
+static const struct virtio_place place = {.dma = {map, is_ram, NULL}};
+
+static struct virtio_device *create_blk(void)
+{
+	struct virtio_device *device;
+	char path[40];
+	struct disk disk;
+	struct error err;
+
+	disk_fd = memfd_create("disk", MFD_CLOEXEC);
+	must(disk_fd >= 0 && !ftruncate(disk_fd, DISK_LEN));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", disk_fd);
+	must(!disk_open(&disk, path, &err) &&
+	     !virtio_blk_create(&device, &disk));
+	return device;
+}
+
+static void renew_disk(void)
+{
+	must(!fallocate(disk_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+			DISK_LEN));
+}
+
+/* A link that has gone down stays so. */
+static void renew_net(void)
+{
+	static const uint8_t mac[] = {2, 0, 0, 0, 0, 1};
+	struct net_backend *backend;
+	int fds[2];
+
+	virtio_device_destroy(devices[NET].device);
+	if (net_peer > 0)
+		close(net_peer);
+	must(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) &&
+	     !net_passt_create_on(&backend, fds[0]) &&
+	     !virtio_net_create(&devices[NET].device, backend, "", mac) &&
+	     !virtio_device_start(devices[NET].device, &place));
+	net_peer = fds[1];
+	frames = 0;
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	struct virtio_place place = {.dma = {map, is_ram, NULL}};
 	struct virtio_console_host host = {put, room, NULL};
-	struct virtio_device *rng, *console;
 
 	(void)argc;
 	(void)argv;
 	low = malloc(LOW);
 	high = malloc(HIGH_LEN);
-	must(low && high && !virtio_rng_create(&rng) &&
-	     !virtio_console_create(&console, &host));
+	must(low && high && !virtio_rng_create(&devices[RNG].device) &&
+	     !virtio_console_create(&devices[CONSOLE].device, &host) &&
+	     !virtio_balloon_create(&devices[BALLOON].device, 1, discard,
+				    NULL));
 	devices[ECHO].device = &echo_create()->device;
-	devices[RNG].device = rng;
-	devices[CONSOLE].device = console;
+	devices[BLK].device = create_blk();
 	for (unsigned i = 0; i < DEVICES; i++)
-		must(!virtio_device_start(devices[i].device, &place));
+		must(i == NET ||
+		     !virtio_device_start(devices[i].device, &place));
+	renew_net();
 	return 0;
 }
 
@@ -358,8 +474,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	memset(low, 0, LOW);
 	memset(high, 0, HIGH_LEN);
+	if (device == BLK)
+		renew_disk();
 	while (script.at < script.end)
 		step(&devices[device], &script);
 	works(device);
+	if (device == NET || frames)
+		renew_net();
 	return 0;
 }

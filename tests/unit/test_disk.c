@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/must.h"
@@ -160,6 +161,8 @@ static const struct {
 	{",serial", "'serial' is not one of"},
 	{",serial=", "not 1 to 20 bytes"},
 	{",serial=123456789012345678901", "not 1 to 20 bytes"},
+	{",serial=a,serial=a", "serial= is given twice"},
+	{",serial=a,ro,serial=b", "serial= is given twice"},
 };
 
 START_TEST(bad_words_are_refused)
@@ -202,6 +205,45 @@ START_TEST(what_is_no_file_is_refused)
 }
 END_TEST
 
+/* Without privileges, in a process of its own; the message is a status. */
+static bool nobody_reads(const char *path, const char *words, const char *part)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		if (!geteuid() && (setgid(65534) || setuid(65534)))
+			_exit(2);
+		_exit(open_words(&disk, path, words) == -EACCES &&
+				      strstr(err.text, part)
+			      ? 0
+			      : 1);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+START_TEST(only_what_may_be_read_may_be_so_with_ro)
+{
+	const char *path = make("a.img", 512);
+	char *folder = strdup(path);
+
+	*strrchr(folder, '/') = '\0';
+	ck_assert_int_eq(chmod(folder, 0711), 0);
+	free(folder);
+	ck_assert_int_eq(chmod(path, 0), 0);
+	ck_assert(nobody_reads(path, "",
+			       "read or written by this user; give "
+			       "access"));
+	ck_assert(!nobody_reads(path, "", ",ro"));
+	ck_assert(nobody_reads(path, ",ro", "may not be read by this user"));
+	ck_assert_int_eq(chmod(path, 0444), 0);
+	ck_assert(nobody_reads(path, "",
+			       "may not be written by this user; "
+			       "give access, or add ,ro"));
+}
+END_TEST
+
 START_TEST(program_that_runs_is_refused)
 {
 	refused("/proc/self/exe", "", "add ,ro");
@@ -226,6 +268,7 @@ Suite *disk_suite(void)
 	tcase_add_test(tcase, no_name_is_refused);
 	tcase_add_test(tcase, sizes_that_are_no_disks_are_refused);
 	tcase_add_test(tcase, what_is_no_file_is_refused);
+	tcase_add_test(tcase, only_what_may_be_read_may_be_so_with_ro);
 	tcase_add_test(tcase, program_that_runs_is_refused);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -338,6 +338,28 @@ START_TEST(copy_from_a_file_that_shrank_is_an_error_not_a_signal)
 }
 END_TEST
 
+/* The first of two pages is still there. */
+START_TEST(copy_that_ends_early_is_an_error)
+{
+	int fd = memfd_create("image", 0);
+	char two[2 * PAGE_SIZE] = {0};
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, sizeof(two)), 0);
+	begin(MIB, 32);
+	ck_assert_ptr_eq(mmap(memory_hva(&memory, 0), sizeof(two),
+			      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
+			      fd, 0),
+			 memory_hva(&memory, 0));
+	ck_assert_int_eq(ftruncate(fd, PAGE_SIZE), 0);
+	ck_assert_int_eq(memory_read(&memory, 0, two, sizeof(two)), -EFAULT);
+	ck_assert_int_eq(memory_write(&memory, 0, two, sizeof(two)), -EFAULT);
+	ck_assert_int_eq(memory_read(&memory, 0, two, PAGE_SIZE), 0);
+	memory_fini(&memory);
+	close(fd);
+}
+END_TEST
+
 START_TEST(cheap_slots_cover_all_of_ram_at_start)
 {
 	begin(8 * GIB, 512);
@@ -431,6 +453,7 @@ Suite *memory_suite(void)
 	tcase_add_test(tc, copies_go_out_of_ram_and_into_it);
 	tcase_add_test(tc,
 		       copy_from_a_file_that_shrank_is_an_error_not_a_signal);
+	tcase_add_test(tc, copy_that_ends_early_is_an_error);
 	tcase_add_test(tc, cheap_slots_cover_all_of_ram_at_start);
 	tcase_add_test(tc, slots_are_no_larger_than_kvm_takes);
 	tcase_add_test(

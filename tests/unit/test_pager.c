@@ -1310,9 +1310,9 @@ static uint8_t *armed(int *fd, uint64_t pages)
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	ck_assert_ptr_ne(p, MAP_FAILED);
-	*fd = uffd_open();
+	*fd = uffd_open(false);
 	ck_assert_int_ge(*fd, 0);
-	ck_assert_int_eq(uffd_register(*fd, p, pages * PAGE_SIZE), 0);
+	ck_assert_int_eq(uffd_register(*fd, p, pages * PAGE_SIZE, false), 0);
 	return p;
 }
 

@@ -65,6 +65,8 @@ static Suite *(*const suites[])(void) = {
 	virtio_balloon_suite,
 	virtio_console_suite,
 	virtio_net_suite,
+	digest_suite,
+	frames_suite,
 };
 
 int main(void)

@@ -60,7 +60,7 @@ char *disk_name(const char *arg)
 }
 
 static int parse_word(struct disk *disk, const char *word, size_t len,
-		      struct error *err)
+		      bool *has_serial, struct error *err)
 {
 	static const char serial[] = "serial=";
 	const size_t prefix = sizeof(serial) - 1;
@@ -76,6 +76,10 @@ static int parse_word(struct disk *disk, const char *word, size_t len,
 			      len < 64 ? (int)len : 64, word);
 	word += prefix;
 	len -= prefix;
+	if (*has_serial)
+		return refuse(disk, err, -EINVAL,
+			      "serial= is given twice; give it once");
+	*has_serial = true;
 	if (!len || len > VIRTIO_BLK_ID_BYTES)
 		return refuse(disk, err, -EINVAL,
 			      "serial=%.*s: not 1 to %d bytes long",
@@ -88,6 +92,7 @@ static int parse_word(struct disk *disk, const char *word, size_t len,
 static int parse(struct disk *disk, const char *arg, struct error *err)
 {
 	const char *rest, *base;
+	bool has_serial = false;
 	int rc = 0;
 
 	disk->path = split_name(arg, &rest);
@@ -102,13 +107,25 @@ static int parse(struct disk *disk, const char *arg, struct error *err)
 	while (!rc && rest) {
 		const char *comma = strchrnul(rest, ',');
 
-		rc = parse_word(disk, rest, (size_t)(comma - rest), err);
+		rc = parse_word(disk, rest, (size_t)(comma - rest), &has_serial,
+				err);
 		rest = *comma ? comma + 1 : NULL;
 	}
 	return rc;
 }
 
 /* Opening. */
+
+static int refuse_access(const struct disk *disk, struct error *err, int rc)
+{
+	const char *what = "written by this user; give access, or add ,ro";
+
+	if (disk->read_only)
+		what = "read by this user; give access";
+	else if (faccessat(AT_FDCWD, disk->path, R_OK, AT_EACCESS))
+		what = "read or written by this user; give access";
+	return refuse(disk, err, rc, "may not be %s", what);
+}
 
 static int refuse_open(const struct disk *disk, struct error *err)
 {
@@ -118,10 +135,8 @@ static int refuse_open(const struct disk *disk, struct error *err)
 		return refuse(disk, err, -error,
 			      "not found; 'truncate -s 1G FILE' makes an empty "
 			      "disk");
-	if (!disk->read_only && (error == EACCES || error == EPERM))
-		return refuse(disk, err, -error,
-			      "may not be written by this user; give access, "
-			      "or add ,ro");
+	if (error == EACCES || error == EPERM)
+		return refuse_access(disk, err, -error);
 	if (error == EROFS)
 		return refuse(disk, err, -error,
 			      "is on a read-only file system; add ,ro");

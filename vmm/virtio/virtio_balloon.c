@@ -13,6 +13,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,7 @@ struct virtio_balloon {
 	struct virtio_balloon_config config;
 	virtio_discard_fn discard; /* constant, as ctx */
 	void *ctx;
+	bool complained; /* lock held */
 };
 
 static struct virtio_balloon *balloon_of(struct virtio_device *device)
@@ -42,19 +44,44 @@ static struct virtio_balloon *balloon_of(struct virtio_device *device)
 	return (struct virtio_balloon *)device;
 }
 
+/* The guest cannot be told; the user is, of the first. */
+static void complain(struct virtio_balloon *balloon, int rc, gpa_t gpa,
+		     uint64_t len)
+{
+	struct virtio_device *device = &balloon->device;
+	char line[256];
+
+	if (balloon->complained || !device->complain)
+		return;
+	balloon->complained = true;
+	snprintf(line, sizeof(line),
+		 "%s: the host does not take back 0x%llx-0x%llx: %s%s; that "
+		 "memory stays in use, as what is refused from now on",
+		 device->ops->name, (unsigned long long)gpa,
+		 (unsigned long long)(gpa + len), strerror(-rc),
+		 rc == -ENOMEM ? " (sysctl vm.max_map_count?)" : "");
+	device->complain(device->complain_ctx, line);
+}
+
 /* Whole pages of RAM. One that the host does not take back stays what it is:
  * nothing is promised of its content. */
-static void discard(const struct virtio_balloon *balloon, uint64_t first,
+static void discard(struct virtio_balloon *balloon, uint64_t first,
 		    uint64_t end)
 {
-	if (first < end)
-		balloon->discard(balloon->ctx, first << PAGE_SHIFT,
-				 (end - first) << PAGE_SHIFT);
+	gpa_t gpa = first << PAGE_SHIFT;
+	uint64_t len = (end - first) << PAGE_SHIFT;
+	int rc;
+
+	if (first >= end)
+		return;
+	rc = balloon->discard(balloon->ctx, gpa, len);
+	if (rc)
+		complain(balloon, rc, gpa, len);
 }
 
 /* Neighbours together: one call for a run of pages, up or down. What is no page
  * of RAM is the guest's affair; nothing then happens. */
-static void discard_pages(const struct virtio_balloon *balloon,
+static void discard_pages(struct virtio_balloon *balloon,
 			  const uint32_t *numbers, size_t nr)
 {
 	const struct dma *dma = &balloon->device.dma;
@@ -117,7 +144,7 @@ static bool wants_poison(const struct virtio_balloon *balloon)
 static uint32_t serve_reporting(struct virtio_device *device,
 				struct virtqueue_chain *chain)
 {
-	const struct virtio_balloon *balloon = balloon_of(device);
+	struct virtio_balloon *balloon = balloon_of(device);
 
 	if (wants_poison(balloon))
 		return 0;

@@ -48,7 +48,8 @@ static uint32_t serve_output(struct virtio_device *device,
 
 	do {
 		n = virtqueue_read(chain, offset, bytes, sizeof(bytes));
-		console->host.put(console->host.ctx, bytes, n);
+		if (n)
+			console->host.put(console->host.ctx, bytes, n);
 		offset += n;
 	} while (n == sizeof(bytes) && !device->stopping);
 	return 0;

@@ -12,7 +12,7 @@
 
 /* The other end. Calls come from the device's worker. */
 struct virtio_console_host {
-	/* Takes output; may wait for whoever reads it. */
+	/* Takes output, at least a byte; may wait for whoever reads it. */
 	void (*put)(void *ctx, const void *bytes, size_t len);
 	/* Input has room again. */
 	void (*room)(void *ctx);

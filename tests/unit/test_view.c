@@ -167,6 +167,10 @@ START_TEST(tables_of_four_levels_are_followed)
 	ck_assert_uint_eq(walk.rights, PT_READ | PT_WRITE);
 	ck_assert_int_eq(error_at(HIGH), -ENOENT);
 	ck_assert_int_eq(error_at(0x0000800000000000), -EINVAL);
+	/* Without EFER.NXE the bit is a reserved one. */
+	pm_regs->s.efer &= ~(uint64_t)EFER_NXE;
+	look();
+	ck_assert_int_eq(error_at(HIGH + 2 * MIB), -EBADMSG);
 }
 END_TEST
 

@@ -515,6 +515,7 @@ static void judge(const struct machine *m, gva_t va, unsigned how)
 
 struct runs {
 	const struct machine *m;
+	gva_t from, to; /* what was asked for */
 	struct pt_run last;
 	unsigned nr;
 	gva_t va; /* is it in one? */
@@ -535,6 +536,8 @@ static int check_run(void *ctx, const struct pt_run *run)
 {
 	struct runs *r = ctx;
 
+	must(run->va >= r->from && run->va + (run->len - 1) >= run->va);
+	must(run->va + (run->len - 1) <= r->to);
 	is_mapped(r, run, 0);
 	is_mapped(r, run, run->len - 1);
 	is_mapped(r, run, (run->len - 1) / 2);
@@ -557,7 +560,7 @@ static void check_runs(const struct machine *m, gva_t first, gva_t last,
 		       gva_t va)
 {
 	const struct pt_format *format = m->space.format;
-	struct runs r = {.m = m, .va = va};
+	struct runs r = {.m = m, .from = first, .to = last, .va = va};
 	struct pt_seen seen;
 	enum pt_status status;
 

@@ -53,6 +53,27 @@ static bool emulation_failed(const struct exit_vcpu *vcpu)
 	       vcpu->run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION;
 }
 
+/* Is there no instruction because its page is unmapped? */
+static bool is_fetch_denied(const struct exit_env *env,
+			    const struct exit_vcpu *vcpu, gpa_t *gpa)
+{
+	struct kvm_translation t;
+	struct kvm_sregs s;
+	struct kvm_regs r;
+	uint32_t frame;
+	unsigned rights;
+
+	if (!env->control || !emulation_failed(vcpu) ||
+	    ioctl(vcpu->fd, KVM_GET_REGS, &r) ||
+	    ioctl(vcpu->fd, KVM_GET_SREGS, &s))
+		return false;
+	t = (struct kvm_translation){.linear_address = registers_ip(&r, &s)};
+	if (ioctl(vcpu->fd, KVM_TRANSLATE, &t) || !t.valid)
+		return false;
+	*gpa = t.physical_address;
+	return !pager_find(env->pager, *gpa, &frame, &rights) && !rights;
+}
+
 /*
  * The VM ends because of what this vCPU did. Its state stays in KVM, to be told
  * when all have stopped (crash.h).
@@ -63,6 +84,7 @@ crash(struct exit_env *env, const struct exit_vcpu *vcpu, const char *format,
 {
 	char what[256];
 	va_list args;
+	gpa_t gpa;
 
 	va_start(args, format);
 	vsnprintf(what, sizeof(what), format, args);
@@ -76,7 +98,8 @@ crash(struct exit_env *env, const struct exit_vcpu *vcpu, const char *format,
 		env->crash = (struct exit_crash){
 			.vcpu = vcpu->id,
 			.reason = vcpu->run->exit_reason,
-			.emulation = emulation_failed(vcpu),
+			.emulation = emulation_failed(vcpu) &&
+				     !is_fetch_denied(env, vcpu, &gpa),
 			.ns = timeline_now(CLOCK_MONOTONIC),
 		};
 		/* Release: pairs with the acquire in vm_crash. */
@@ -242,7 +265,13 @@ static bool on_internal_error(struct exit_env *env,
 			"unexpected exit of the processor",
 	};
 	uint32_t sub = vcpu->run->internal.suberror;
+	gpa_t gpa;
 
+	if (is_fetch_denied(env, vcpu, &gpa))
+		return crash(env, vcpu,
+			     "fetch of an instruction at 0x%llx, which the "
+			     "guest has unmapped (--pager-control)",
+			     (unsigned long long)gpa);
 	return crash(env, vcpu, "KVM internal error, suberror %u: %s", sub,
 		     sub < sizeof(what) / sizeof(*what) ? what[sub]
 							: "unknown");

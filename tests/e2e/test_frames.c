@@ -67,7 +67,8 @@ START_TEST(access_that_is_not_allowed_ends_the_guest)
 		{"stop=write", "where frame 1 is mapped to be read and "
 			       "executed alone (--pager-control)\n"},
 		{"stop=write", " user_write+0x"}, /* rip */
-		{"stop=fetch", "vmm: guest crashed: vCPU 0: "},
+		{"stop=fetch", "vmm: guest crashed: vCPU 0: fetch of an "
+			       "instruction at 0x"},
 	};
 	struct run *run =
 		VMM(FRAMES, "--pager-control", "-a", ends[_i].cmdline);

@@ -29,6 +29,7 @@ static struct memory memory;
 static struct pager *pager;
 static struct pager_source source;
 static int source_fd;
+static bool frames; /* the pager's */
 
 static int no_slot(void *ctx, unsigned slot, gpa_t gpa, uint64_t len, void *hva,
 		   bool read_only)
@@ -55,6 +56,7 @@ static void begin(enum pager_mode mode, bool lazy_ram, uint64_t ram)
 		.mode = mode,
 		.window_pages = 1,
 		.lazy_ram = lazy_ram,
+		.frames = frames,
 	};
 	struct pager_memory m;
 
@@ -198,6 +200,27 @@ START_TEST(lazy_ram_is_not_brought_for_it)
 }
 END_TEST
 
+/* It would sleep at such a page. What a frame holds there is hashed. */
+START_TEST(unmapped_pages_are_left_out)
+{
+	uint32_t frame;
+
+	frames = true;
+	begin(PAGER_UFFD, false, RAM);
+	ck_assert_int_eq(pager_unmap(pager, 0x101000, PAGER_REPORT, &frame), 0);
+	memset(flat + 0x101000, 0, PAGE_SIZE);
+	ck_assert_str_eq(got(PAGER_UFFD), wanted(RAM));
+	ck_assert_int_eq(pager_unmap(pager, 0x300000, PAGER_REPORT, NULL), 0);
+	ck_assert_int_eq(
+		pager_map(pager, 0x300000, frame, PAGER_READ | PAGER_EXEC), 0);
+	memcpy(flat + 0x300000, bytes + PAGE_SIZE, PAGE_SIZE);
+	ck_assert_str_eq(got(PAGER_UFFD), wanted(RAM));
+	ck_assert(pager_stop(pager, NULL));
+	ck_assert_str_eq(got(PAGER_UFFD), wanted(RAM));
+	end();
+}
+END_TEST
+
 START_TEST(handler_is_not_needed)
 {
 	begin(PAGER_UFFD, false, RAM);
@@ -242,6 +265,7 @@ static void fill(TCase *tc)
 	tcase_add_test(tc, one_bit_one_place_and_the_size_of_ram_count);
 	tcase_add_loop_test(tc, discarded_content_is_zeros, 0, 3);
 	tcase_add_test(tc, lazy_ram_is_not_brought_for_it);
+	tcase_add_test(tc, unmapped_pages_are_left_out);
 	tcase_add_test(tc, handler_is_not_needed);
 	tcase_add_test(tc, content_that_cannot_be_read_is_an_error);
 	tcase_add_test(tc, mapped_file_that_lost_its_end_is_an_error);

@@ -79,6 +79,44 @@ static uint64_t slot_bytes(void)
 	return sum;
 }
 
+static unsigned nr_read_only;
+
+static int any_slot(void *ctx, unsigned number, gpa_t gpa, uint64_t len,
+		    void *hva, bool read_only)
+{
+	(void)ctx;
+	(void)number;
+	(void)gpa;
+	(void)hva;
+	nr_read_only += read_only && len;
+	return 0;
+}
+
+/* In RAM that is covered, and in some that nobody has touched. */
+START_TEST(rights_are_what_they_were_set_to)
+{
+	static const gpa_t pages[] = {0, 0x5000, 5 * GIB};
+	const unsigned rx = PAGER_READ | PAGER_EXEC, all = rx | PAGER_WRITE;
+
+	nr_read_only = 0;
+	ck_assert_int_eq(memory_init(&memory, 8 * GIB, 512, any_slot, NULL), 0);
+	ck_assert_int_eq(memory_cover_start(&memory, false), 0);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_uint_eq(memory_rights(&memory, pages[i] + 9), all);
+		ck_assert_int_eq(memory_set_rights(&memory, pages[i], 0), 0);
+		ck_assert_uint_eq(memory_rights(&memory, pages[i] + 9), 0);
+		ck_assert_uint_eq(memory_rights(&memory, pages[i] + PAGE_SIZE),
+				  all);
+		ck_assert_int_eq(memory_set_rights(&memory, pages[i], rx), 0);
+		ck_assert_uint_eq(memory_rights(&memory, pages[i]), rx);
+		ck_assert_uint_eq(nr_read_only, i + 1);
+		ck_assert_int_eq(memory_set_rights(&memory, pages[i], all), 0);
+		ck_assert_uint_eq(memory_rights(&memory, pages[i]), all);
+	}
+	memory_fini(&memory);
+}
+END_TEST
+
 START_TEST(nothing_is_covered_at_first)
 {
 	begin(128 * MIB, 32);
@@ -435,6 +473,7 @@ Suite *memory_suite(void)
 	TCase *tc = tcase_create("memory");
 
 	tcase_set_timeout(tc, 30);
+	tcase_add_test(tc, rights_are_what_they_were_set_to);
 	tcase_add_test(tc, nothing_is_covered_at_first);
 	tcase_add_test(tc, small_ram_is_one_slot);
 	tcase_add_test(tc, cover_makes_slots_of_the_touched_chunks_alone);

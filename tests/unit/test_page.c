@@ -89,6 +89,75 @@ START_TEST(discarded_page_stays_discarded)
 }
 END_TEST
 
+/* To every state that a lock may leave, and back. */
+START_TEST(page_is_locked_in_any_state_that_is_not_for_good)
+{
+	static const enum page_state states[] = {PAGE_PRESENT, PAGE_DROPPED,
+						 PAGE_UNMAPPED, PAGE_ABSENT};
+
+	ck_assert_int_eq(page_lock(&pages, 3), PAGE_ABSENT);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(page_state(&pages, 3), PAGE_LOADING);
+		ck_assert(!page_claim(&pages, 3));
+		ck_assert(!page_reclaim(&pages, 3));
+		page_unlock(&pages, 3, states[i]);
+		ck_assert_int_eq(page_state(&pages, 3), states[i]);
+		ck_assert_int_eq(page_wait(&pages, 3), states[i]);
+		ck_assert_int_eq(page_lock(&pages, 3), states[i]);
+	}
+	page_fail(&pages, 3);
+	ck_assert_int_eq(page_lock(&pages, 3), PAGE_FAILED);
+	ck_assert_int_eq(page_state(&pages, 3), PAGE_FAILED);
+	page_discard(&pages, 4);
+	ck_assert_int_eq(page_lock(&pages, 4), PAGE_DISCARDED);
+	ck_assert_int_eq(page_state(&pages, 4), PAGE_DISCARDED);
+}
+END_TEST
+
+START_TEST(dropped_page_is_reclaimed_not_claimed)
+{
+	ck_assert(!page_reclaim(&pages, 0));
+	page_lock(&pages, 0);
+	page_unlock(&pages, 0, PAGE_DROPPED);
+	ck_assert(!page_claim(&pages, 0));
+	ck_assert(page_reclaim(&pages, 0));
+	ck_assert(!page_reclaim(&pages, 0));
+	page_publish(&pages, 0);
+	page_lock(&pages, 0);
+	page_unlock(&pages, 0, PAGE_UNMAPPED);
+	ck_assert(!page_claim(&pages, 0));
+	ck_assert(!page_reclaim(&pages, 0));
+}
+END_TEST
+
+/* Threads that count in plain memory under the page's lock. */
+static uint64_t counter;
+
+static void *count_locked(void *arg)
+{
+	for (int i = 0; i < 20000; i++) {
+		enum page_state before = page_lock(&pages, 9);
+
+		counter++;
+		page_unlock(&pages, 9,
+			    before == PAGE_DROPPED ? PAGE_UNMAPPED
+						   : PAGE_DROPPED);
+	}
+	return arg;
+}
+
+START_TEST(lock_excludes)
+{
+	pthread_t threads[THREADS];
+	char none[THREADS];
+
+	counter = 0;
+	start(threads, THREADS, count_locked, none, 1);
+	join(threads, THREADS);
+	ck_assert_uint_eq(counter, THREADS * 20000);
+}
+END_TEST
+
 START_TEST(failed_page_is_not_discarded)
 {
 	ck_assert(page_claim(&pages, 0));
@@ -309,6 +378,9 @@ Suite *page_suite(void)
 	tcase_add_test(tc, failed_page_stays_failed);
 	tcase_add_test(tc, discarded_page_stays_discarded);
 	tcase_add_test(tc, failed_page_is_not_discarded);
+	tcase_add_test(tc, page_is_locked_in_any_state_that_is_not_for_good);
+	tcase_add_test(tc, dropped_page_is_reclaimed_not_claimed);
+	tcase_add_test(tc, lock_excludes);
 	tcase_add_test(tc, nobody_waits_for_a_page_that_is_not_loading);
 	tcase_add_test(tc, table_of_no_pages_is_fine_and_fini_twice_too);
 	tcase_add_test(tc, table_larger_than_the_address_space_is_refused);

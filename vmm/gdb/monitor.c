@@ -52,7 +52,8 @@ static bool has_view(const struct monitor *env, FILE *out)
 static void put_entry(FILE *out, const struct view *view,
 		      const struct pt_walk *walk)
 {
-	fprintf(out, "  level %u of %u, entry at 0x%" PRIx64 ": 0x%" PRIx64 "\n",
+	fprintf(out,
+		"  level %u of %u, entry at 0x%" PRIx64 ": 0x%" PRIx64 "\n",
 		walk->level + 1, view->format->nr_levels, walk->entry_gpa,
 		walk->entry);
 }
@@ -69,8 +70,9 @@ static void translate(const struct monitor *env, FILE *out, char *const *args)
 	    !has_view(env, out))
 		return;
 	if (gva & ~view->mask) {
-		fprintf(out, "0x%" PRIx64 ": beyond the addresses of this "
-			     "mode\n",
+		fprintf(out,
+			"0x%" PRIx64 ": beyond the addresses of this "
+			"mode\n",
 			gva);
 		return;
 	}
@@ -79,8 +81,9 @@ static void translate(const struct monitor *env, FILE *out, char *const *args)
 		fprintf(out, "0x%" PRIx64 " is 0x%" PRIx64 ": paging is off\n",
 			gva, gpa);
 	} else if (!rc) {
-		fprintf(out, "0x%" PRIx64 " is 0x%" PRIx64 ", in a page of "
-			     "%" PRIu64 " KiB, ",
+		fprintf(out,
+			"0x%" PRIx64 " is 0x%" PRIx64 ", in a page of "
+			"%" PRIu64 " KiB, ",
 			gva, gpa, walk.page_size / 1024);
 		put_rights(out, walk.flags);
 		putc('\n', out);
@@ -126,8 +129,8 @@ static int put_run(void *ctx, gva_t va, gpa_t pa, uint64_t len, unsigned flags)
 		va = l->first;
 	}
 	end = end < l->last ? end : l->last;
-	fprintf(l->out, "%016" PRIx64 "-%016" PRIx64 " %012" PRIx64 " ", va, end,
-		pa);
+	fprintf(l->out, "%016" PRIx64 "-%016" PRIx64 " %012" PRIx64 " ", va,
+		end, pa);
 	put_rights(l->out, flags);
 	putc('\n', l->out);
 	return 0;
@@ -165,8 +168,9 @@ static void walk(const struct monitor *env, FILE *out, char *const *args)
 	else if (!l.runs)
 		fputs("nothing is mapped there\n", out);
 	if (scan.skipped)
-		fprintf(out, "%" PRIu64 " entries are malformed or lead out of "
-			     "RAM\n",
+		fprintf(out,
+			"%" PRIu64 " entries are malformed or lead out of "
+			"RAM\n",
 			scan.skipped);
 }
 

@@ -109,10 +109,10 @@ static void says(const struct run *gdb, const char *text, ...)
 	va_end(args);
 }
 
-#define GDB(gdb, ...)                               \
-	do {                                        \
+#define GDB(gdb, ...)                                \
+	do {                                         \
 		start_gdb((gdb), __VA_ARGS__, NULL); \
-		run_end(gdb);                       \
+		run_end(gdb);                        \
 	} while (0)
 #define SAYS(gdb, ...) says((gdb), (gdb)->out.bytes, __VA_ARGS__, NULL)
 /* What `monitor` shows goes to stderr. */
@@ -133,8 +133,8 @@ START_TEST(teaching_kernel_is_debugged_from_its_first_instruction)
 	    "continue");
 	SAYS(&gdb, "(vCPU 0, 32-bit protected mode, ring 0)",
 	     "(vCPU 1, not started)", "hit Breakpoint 1, show_memory",
-	     "#0  show_memory", "#1  ", "guest_main", " = 1\n",
-	     "CHECK(map)", " = 6\n", "vm_ready()", "exited normally]");
+	     "#0  show_memory", "#1  ", "guest_main", " = 1\n", "CHECK(map)",
+	     " = 6\n", "vm_ready()", "exited normally]");
 	ends(&vmm, 0);
 	run_out_has(&vmm, "all 6146 pages verified\n");
 	if (!_i)
@@ -153,11 +153,11 @@ START_TEST(variable_is_watched_until_the_exit)
 	GDB(&gdb, "guest/debug.elf", "break debug_sum", "continue",
 	    "print last", "watch debug_total", "continue", "bt 2", "continue",
 	    "print debug_total", "delete", "tbreak debug_add", "continue",
-	    "print n", "stepi", "print $pc != $_", "finish", "print debug_total",
-	    "continue");
+	    "print n", "stepi", "print $pc != $_", "finish",
+	    "print debug_total", "continue");
 	SAYS(&gdb, "Breakpoint 1, debug_sum (last=", " = 5\n",
-	     "Old value = 0\nNew value = 1\n", "#0  ", "debug_add (n=",
-	     "#1  ", "debug_sum", "Old value = 1\nNew value = 3\n", " = 3\n",
+	     "Old value = 0\nNew value = 1\n", "#0  ", "debug_add (n=", "#1  ",
+	     "debug_sum", "Old value = 1\nNew value = 3\n", " = 3\n",
 	     "Temporary breakpoint 3, debug_add", " = 3\n", " = 6\n",
 	     "exited with code 017]");
 	ends(&vmm, 15);
@@ -175,7 +175,8 @@ START_TEST(many_breakpoints_are_more_than_there_are_registers)
 	    "tbreak smp_main", "tbreak user_run", "tbreak cpu_sleep",
 	    "tbreak debug_arrive", "tbreak debug_sum", "continue", "bt 1",
 	    "continue");
-	SAYS(&gdb, "Temporary breakpoint 7, debug_sum", "exited with code 017]");
+	SAYS(&gdb, "Temporary breakpoint 7, debug_sum",
+	     "exited with code 017]");
 	ends(&vmm, 15);
 	run_free(&vmm);
 	run_free(&gdb);
@@ -191,8 +192,8 @@ START_TEST(vcpus_are_threads)
 	run_expect_err(&vmm, "waits for gdb");
 	GDB(&gdb, "guest/debug.elf", "break debug_arrive", "continue",
 	    "info threads", "continue", "continue",
-	    "print (1ull << cpu) != 0 && cpus == 3", "thread apply all print $pc",
-	    "thread 2", "delete", "continue");
+	    "print (1ull << cpu) != 0 && cpus == 3",
+	    "thread apply all print $pc", "thread 2", "delete", "continue");
 	SAYS(&gdb, "hit Breakpoint 1, debug_arrive (cpu=", "* ",
 	     "hit Breakpoint 1, debug_arrive (cpu=",
 	     "hit Breakpoint 1, debug_arrive (cpu=", " = 1\n", "Thread 3 (",
@@ -235,13 +236,14 @@ START_TEST(monitor_knows_what_gdb_does_not)
 	    "monitor translate 0x8000000000000000", "monitor walk",
 	    "monitor walk 0x100000 0x1000", "monitor pager", "monitor stats",
 	    "monitor nonsense", "monitor translate x", "delete", "continue");
-	SAYS_ASIDE(&gdb, "is 0x100000: paging is off", "translate VA: ",
-	     "0x100000 is 0x100000, in a page of ", "  level ",
-	     "0x123456789000 is not mapped\n  level 1 of 4, entry at 0x",
-	     "not a canonical address", "rwx ring ",
-	     "0000000000100000-0000000000100fff 000000100000 ",
-	     "brought by the debugger", "phase ", "pages ",
-	     "'nonsense': no such command", "not a number");
+	SAYS_ASIDE(&gdb, "is 0x100000: paging is off",
+		   "translate VA: ", "0x100000 is 0x100000, in a page of ",
+		   "  level ",
+		   "0x123456789000 is not mapped\n  level 1 of 4, entry at 0x",
+		   "not a canonical address", "rwx ring ",
+		   "0000000000100000-0000000000100fff 000000100000 ",
+		   "brought by the debugger", "phase ", "pages ",
+		   "'nonsense': no such command", "not a number");
 	SAYS(&gdb, "exited with code 017]");
 	ends(&vmm, 15);
 	run_free(&vmm);
@@ -256,12 +258,12 @@ START_TEST(registers_and_memory_are_changed_as_far_as_they_can)
 	start(&vmm, "guest/debug.elf", "");
 	GDB(&gdb, "guest/debug.elf", "break debug_sum", "continue",
 	    "set var $rdi = 9", "print $rdi", "set var $xmm3.uint128 = 77",
-	    "print $xmm3.uint128", "set var $mxcsr = 0x1f80",
-	    "print/x $fctrl", "set var debug_total = 100",
-	    "print debug_total", "set var $cs = 0x33",
-	    "print *(char *)0x123456789000", "set var *(char *)0xfee00000 = 1",
-	    "x/2xb 0xffffffffffffffff", "print $efer.LMA", "print/x $cr0 >> 31",
-	    "set var debug_total = 50", "delete", "continue");
+	    "print $xmm3.uint128", "set var $mxcsr = 0x1f80", "print/x $fctrl",
+	    "set var debug_total = 100", "print debug_total",
+	    "set var $cs = 0x33", "print *(char *)0x123456789000",
+	    "set var *(char *)0xfee00000 = 1", "x/2xb 0xffffffffffffffff",
+	    "print $efer.LMA", "print/x $cr0 >> 31", "set var debug_total = 50",
+	    "delete", "continue");
 	SAYS(&gdb, " = 9\n", " = 77\n", " = 0x", " = 100\n", " = 0x1\n");
 	run_err_has(&gdb, "Could not write register \"cs\"");
 	run_err_has(&gdb, "Cannot access memory at address 0x123456789000");
@@ -300,6 +302,22 @@ START_TEST(kill_ends_the_vm)
 	ends(&vmm, 128 + SIGKILL);
 	run_err_has(&vmm, "vmm: ended by the debugger\n");
 	run_out_is(&vmm, "");
+	run_free(&vmm);
+	run_free(&gdb);
+}
+END_TEST
+
+START_TEST(crash_is_looked_at_before_it_ends_the_vm)
+{
+	struct run vmm = {0}, gdb = {0};
+
+	start(&vmm, "guest/crash.elf", "kind=nowhere");
+	GDB(&gdb, "guest/crash.elf", "continue", "print $pc == 0xd0000000",
+	    "up", "print crash_depth", "bt", "continue");
+	SAYS(&gdb, "received signal SIGSEGV", " = 1\n", "inner", " = 3\n",
+	     "guest_main", "exited with code 0170]");
+	ends(&vmm, 120);
+	run_err_has(&vmm, "guest crashed: vCPU 0");
 	run_free(&vmm);
 	run_free(&gdb);
 }
@@ -460,14 +478,36 @@ START_TEST(noise_does_neither_harm_nor_start_the_guest)
 END_TEST
 
 static const char *const hostile[] = {
-	"m0,ffffffffffffffff", "mffffffffffffffff,2", "Z0,0,1",
-	"Z0,ffffffffffffffff,1", "Z2,0,ffffffffffffffff", "Z2,1001,1f",
-	"Z4,fffffffffffffff8,8", "Z9,0,0", "vCont;s:-1", "vCont;c:99",
-	"Hgffffffffffffffff", "T0", "p1000", "P10=00", "G00",
-	"M0,1", "X0,5:a", "qRcmd,zz", "qRcmd,77616c6b20302031",
-	"qXfer:features:read:target.xml:ffffffff,ffffffff", "s", "S00",
-	"P1d=ffffffffffffffff", "P3c=ffffffffffffffff", "P10=fffffffffffffff0",
-	"Z1,1000,1", "Z1,2000,1", "Z1,3000,1", "Z1,4000,1", "Z1,5000,1",
+	"m0,ffffffffffffffff",
+	"mffffffffffffffff,2",
+	"Z0,0,1",
+	"Z0,ffffffffffffffff,1",
+	"Z2,0,ffffffffffffffff",
+	"Z2,1001,1f",
+	"Z4,fffffffffffffff8,8",
+	"Z9,0,0",
+	"vCont;s:-1",
+	"vCont;c:99",
+	"Hgffffffffffffffff",
+	"T0",
+	"p1000",
+	"P10=00",
+	"G00",
+	"M0,1",
+	"X0,5:a",
+	"qRcmd,zz",
+	"qRcmd,77616c6b20302031",
+	"qXfer:features:read:target.xml:ffffffff,ffffffff",
+	"s",
+	"S00",
+	"P1d=ffffffffffffffff",
+	"P3c=ffffffffffffffff",
+	"P10=fffffffffffffff0",
+	"Z1,1000,1",
+	"Z1,2000,1",
+	"Z1,3000,1",
+	"Z1,4000,1",
+	"Z1,5000,1",
 };
 
 /* As packets, one after the other, without a look at the answers. */
@@ -715,9 +755,9 @@ static void fill_gdb(TCase *tcase)
 	tcase_add_test(tcase, monitor_knows_what_gdb_does_not);
 	tcase_add_test(tcase,
 		       registers_and_memory_are_changed_as_far_as_they_can);
-	tcase_add_test(tcase,
-		       detached_guest_runs_on_and_another_gdb_may_come);
+	tcase_add_test(tcase, detached_guest_runs_on_and_another_gdb_may_come);
 	tcase_add_test(tcase, kill_ends_the_vm);
+	tcase_add_test(tcase, crash_is_looked_at_before_it_ends_the_vm);
 	tcase_add_test(tcase, image_of_32_bits_has_registers_of_32);
 	tcase_add_test(tcase, trace_names_the_debugger);
 }
@@ -730,7 +770,8 @@ static void fill_clients(TCase *tcase)
 	tcase_add_test(tcase, noise_does_neither_harm_nor_start_the_guest);
 	tcase_add_test(tcase, hostile_packets_leave_the_vmm_up);
 	tcase_add_test(tcase, client_that_goes_away_leaves_no_breakpoint);
-	tcase_add_test(tcase, client_that_does_not_listen_does_not_keep_the_vmm);
+	tcase_add_test(tcase,
+		       client_that_does_not_listen_does_not_keep_the_vmm);
 	tcase_add_test(tcase, end_by_a_signal_is_told);
 	tcase_add_loop_test(tcase, waiting_ends_as_running_does, 0, 2);
 	tcase_add_test(tcase, time_limit_counts_while_it_waits);

@@ -147,7 +147,7 @@ GO := $(BUILD)/obj/guest
 GB := $(BUILD)/guest
 
 # Programs on the library; programs of one assembler file in 32-bit mode.
-GUEST_C_PROGRAMS := status badport hlt echo faraway pc xen frames dmaframe
+GUEST_C_PROGRAMS := status badport hlt echo faraway pc xen frames dmaframe debug
 GUEST_BARE_PROGRAMS := hello triple spin halt
 GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) touch lowzero \
 	long elf32 mb1 mb1-address pvh pvh32 xen32 hostile \
@@ -202,7 +202,7 @@ $(GO)/pager/%.o: pager/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
 # For debuggers to show variables and lines of.
-$(GO)/crash.o: GUEST_CFLAGS += -g
+$(GO)/crash.o $(GUEST_KERNEL) $(GO)/debug.o: GUEST_CFLAGS += -g
 
 # The pattern: $(GO)/pattern-NAME.o, of PATTERN_BYTES bytes.
 $(BUILD)/mkpattern: guest/mkpattern.c guest/pattern.h $(BUILD)/flags
@@ -400,7 +400,7 @@ check-nested: $(BUILD)/tests/kvm $(BUILD)/tests/e2e $(BUILD)/vmm $(BUILD)/vmm-in
 # build/.
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang
-FUZZERS := fuzz_image fuzz_multiboot fuzz_multiboot2 fuzz_virtqueue fuzz_walk
+FUZZERS := fuzz_image fuzz_multiboot fuzz_multiboot2 fuzz_virtqueue fuzz_walk fuzz_gdb
 FUZZ_SOURCES_fuzz_image := pager/image_open.c pager/image_check.c pager/image_kind.c \
 	pager/image_note.c pager/source.c pager/symbols.c
 FUZZ_MULTIBOOT := vmm/boot/multiboot_address.c vmm/boot/multiboot_parse.c
@@ -411,6 +411,8 @@ FUZZ_SOURCES_fuzz_virtqueue := tests/unit/echo_device.c \
 	virtio_rng.c virtio_console.c virtio_blk.c disk.c virtio_net.c net_passt.c \
 	virtio_balloon.c)
 FUZZ_SOURCES_fuzz_walk := $(wildcard pager/pt/*.c)
+FUZZ_SOURCES_fuzz_gdb := tests/unit/gdb_help.c \
+	$(addprefix vmm/gdb/,protocol.c packet.c hex.c regs.c)
 
 $(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 	@mkdir -p $(@D)

@@ -24,7 +24,7 @@ void gate_fini(struct gate *gate)
 void gate_add(struct gate *gate, struct gate_pass *pass)
 {
 	pthread_mutex_lock(&gate->lock);
-	pass->inside = false;
+	pass->inside = pass->held = pass->parked = false;
 	pass->next = gate->passes;
 	gate->passes = pass;
 	pthread_mutex_unlock(&gate->lock);
@@ -48,18 +48,28 @@ bool gate_wait(struct gate *gate)
 	return open;
 }
 
-bool gate_enter(struct gate *gate, struct gate_pass *pass)
+static bool enter(struct gate *gate, struct gate_pass *pass, bool although_held)
 {
-	bool enter;
+	bool may;
 
 	pthread_mutex_lock(&gate->lock);
-	enter = wait_for_others(gate);
-	if (enter) {
+	may = wait_for_others(gate) && (although_held || !pass->held);
+	if (may) {
 		pass->inside = true;
 		gate->inside++;
 	}
 	pthread_mutex_unlock(&gate->lock);
-	return enter;
+	return may;
+}
+
+bool gate_enter(struct gate *gate, struct gate_pass *pass)
+{
+	return enter(gate, pass, false);
+}
+
+bool gate_settle(struct gate *gate, struct gate_pass *pass)
+{
+	return enter(gate, pass, true);
 }
 
 void gate_leave(struct gate *gate, struct gate_pass *pass)
@@ -118,6 +128,64 @@ void gate_shut(struct gate *gate)
 	pthread_mutex_lock(&gate->lock);
 	gate->shut = true;
 	kick_all(gate);
+	pthread_cond_broadcast(&gate->changed);
+	pthread_mutex_unlock(&gate->lock);
+}
+
+bool gate_park(struct gate *gate, struct gate_pass *pass)
+{
+	bool open;
+
+	pthread_mutex_lock(&gate->lock);
+	while (pass->held && !gate->shut) {
+		/* Also when it has been let go and held again meanwhile. */
+		if (!pass->parked)
+			pthread_cond_broadcast(&gate->changed);
+		pass->parked = true;
+		pthread_cond_wait(&gate->changed, &gate->lock);
+	}
+	pass->parked = false;
+	open = !gate->shut;
+	pthread_mutex_unlock(&gate->lock);
+	return open;
+}
+
+void gate_hold(struct gate *gate)
+{
+	pthread_mutex_lock(&gate->lock);
+	for (struct gate_pass *p = gate->passes; p; p = p->next)
+		p->held = true;
+	kick_all(gate);
+	pthread_mutex_unlock(&gate->lock);
+}
+
+/* lock held */
+static bool all_parked(const struct gate *gate)
+{
+	for (const struct gate_pass *p = gate->passes; p; p = p->next)
+		if (p->held && !p->parked)
+			return false;
+	return true;
+}
+
+bool gate_wait_parked(struct gate *gate)
+{
+	bool open;
+
+	pthread_mutex_lock(&gate->lock);
+	while (!all_parked(gate) && !gate->shut)
+		pthread_cond_wait(&gate->changed, &gate->lock);
+	open = !gate->shut;
+	pthread_mutex_unlock(&gate->lock);
+	return open;
+}
+
+void gate_let_go(struct gate *gate, struct gate_pass *pass)
+{
+	pthread_mutex_lock(&gate->lock);
+	pass->held = false;
+	/* Parked no more, although its thread has not found out yet. */
+	pass->parked = false;
 	pthread_cond_broadcast(&gate->changed);
 	pthread_mutex_unlock(&gate->lock);
 }

@@ -134,8 +134,8 @@ static void read_options(struct vector *v, const cJSON *regs, const cJSON *opt)
 	};
 	v->eptp = member_or(regs, "eptp", 0);
 	v->ttbr0 = member_or(regs, "ttbr0", 0);
-	v->access.user = member_or(opt, "user", false) ||
-			 member_or(opt, "el0", false);
+	v->access.user =
+		member_or(opt, "user", false) || member_or(opt, "el0", false);
 }
 
 static void read_access(struct vector *v, const char *acc)

@@ -12,7 +12,12 @@
 
 #include "pager/pt/pt_access.h"
 
-enum vector_kind { VECTOR_X86, VECTOR_EPT, VECTOR_RISCV, VECTOR_AARCH64 };
+enum vector_kind {
+	VECTOR_X86,
+	VECTOR_EPT,
+	VECTOR_RISCV,
+	VECTOR_AARCH64
+};
 
 struct vector_word {
 	gpa_t gpa;
@@ -45,7 +50,7 @@ struct vector {
 	const char *reason; /* RISC-V: "perm", "ad", ...; or NULL */
 	gpa_t pa;
 	uint64_t page_size;
-	const char *rights; /* "uwx", "0x7", or NULL: not told */
+	const char *rights;	    /* "uwx", "0x7", or NULL: not told */
 	gpa_t reads[PT_MAX_LEVELS]; /* the entries' addresses, in order */
 	unsigned nr_reads;
 };

@@ -50,8 +50,8 @@ struct options {
 	bool pager_control;
 	enum hypercalls hypercalls;
 	enum stats_form stats;
-	const char *trace;     /* file, or NULL */
-	const char *dump;      /* file, or NULL */
+	const char *trace; /* file, or NULL */
+	const char *dump;  /* file, or NULL */
 	bool digest;
 	bool gdb;	       /* --gdb, and */
 	const char *gdb_where; /* its argument (listener.h), or NULL */

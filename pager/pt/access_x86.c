@@ -292,15 +292,15 @@ struct pt_fault pt_ept_access(const struct pt_space *space, gpa_t gpa,
 			break;
 		/* PT_READ, _WRITE, _EXEC stand as the qualification has them. */
 		return page_fault(code | (uint64_t)walk->rights
-						 << EPT_RIGHTS_SHIFT,
+						  << EPT_RIGHTS_SHIFT,
 				  "not allowed");
 	case PT_ABSENT:
 		return page_fault(code, "absent");
 	case PT_RESERVED:
-		return (struct pt_fault){
-			PT_FAULT_MISCONFIG,
-			space->format->nr_levels - pt_walk_level(walk),
-			"misconfigured"};
+		return (struct pt_fault){PT_FAULT_MISCONFIG,
+					 space->format->nr_levels -
+						 pt_walk_level(walk),
+					 "misconfigured"};
 	case PT_UNREADABLE:
 		return (struct pt_fault){PT_FAULT_UNREADABLE, 0,
 					 "table unreadable"};

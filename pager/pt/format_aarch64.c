@@ -29,8 +29,8 @@
 #define EL0_BELOW      BIT(61)
 #define READONLY_BELOW BIT(62)
 
-#define BLOCK                                                          \
-	.any = VALID, .leaf_bits = TABLE, .leaf_flip = TABLE,          \
+#define BLOCK                                                 \
+	.any = VALID, .leaf_bits = TABLE, .leaf_flip = TABLE, \
 	.table_set = TABLE | VALID, .leaf_set = VALID | ACCESSED | INNER
 
 const struct pt_format pt_aarch64 = {

@@ -29,10 +29,10 @@
 /* Memory types 2, 3 and 7 do not exist. */
 #define BAD_TYPES (1U << 2 | 1U << 3 | 1U << 7)
 
-#define GRANTS                                          \
-	{                                               \
-		.read = READ, .write = WRITE, .exec = EXEC, \
-		.user = PT_NEVER, .kernel_exec = PT_NEVER   \
+#define GRANTS                                                                \
+	{                                                                     \
+		.read = READ, .write = WRITE, .exec = EXEC, .user = PT_NEVER, \
+		.kernel_exec = PT_NEVER                                       \
 	}
 
 const struct pt_format pt_ept = {

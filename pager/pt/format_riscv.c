@@ -26,14 +26,13 @@
 #define ALWAYS_0 BITS(54, 63)
 
 /* A page starts at a multiple of its size: the low bits of the PPN are 0. */
-#define LEVEL(level_name, level_shift)                                         \
-	{                                                                      \
-		.name = level_name, .shift = level_shift, .bits = 9,           \
-		.any = VALID, .leaf_bits = READ | WRITE | EXEC,                \
-		.table_reserved = USER | ACCESSED | DIRTY | ALWAYS_0,          \
-		.leaf_reserved =                                               \
-			ALWAYS_0 | (BIT((level_shift)-2) - BIT(10)),           \
-		.table_set = VALID, .leaf_set = VALID | ACCESSED | DIRTY       \
+#define LEVEL(level_name, level_shift)                                        \
+	{                                                                     \
+		.name = level_name, .shift = level_shift, .bits = 9,          \
+		.any = VALID, .leaf_bits = READ | WRITE | EXEC,               \
+		.table_reserved = USER | ACCESSED | DIRTY | ALWAYS_0,         \
+		.leaf_reserved = ALWAYS_0 | (BIT((level_shift)-2) - BIT(10)), \
+		.table_set = VALID, .leaf_set = VALID | ACCESSED | DIRTY      \
 	}
 #define LEVEL_256T LEVEL("level 4 PTE", 48)
 #define LEVEL_512G LEVEL("level 3 PTE", 39)
@@ -44,16 +43,16 @@
 /* Write without read is reserved. */
 #define BAD_RIGHTS (1U << 2 | 1U << 6)
 
-#define COMMON                                                                 \
-	.entry_bytes = 8, .sign_extended = true, .addr_mask = BITS(10, 53),    \
-	.addr_shift = 2, .table = {.kernel_exec = PT_NEVER},                   \
-	.leaf = {.read = READ,                                                 \
-		 .write = WRITE,                                               \
-		 .exec = EXEC,                                                 \
-		 .user = USER,                                                 \
-		 .kernel_exec = PT_NEVER},                                     \
-	.rights_field = {.shift = 1, .bits = 3, .bad = BAD_RIGHTS},            \
-	.accessed = ACCESSED, .dirty = DIRTY, .global = GLOBAL,                \
+#define COMMON                                                              \
+	.entry_bytes = 8, .sign_extended = true, .addr_mask = BITS(10, 53), \
+	.addr_shift = 2, .table = {.kernel_exec = PT_NEVER},                \
+	.leaf = {.read = READ,                                              \
+		 .write = WRITE,                                            \
+		 .exec = EXEC,                                              \
+		 .user = USER,                                              \
+		 .kernel_exec = PT_NEVER},                                  \
+	.rights_field = {.shift = 1, .bits = 3, .bad = BAD_RIGHTS},         \
+	.accessed = ACCESSED, .dirty = DIRTY, .global = GLOBAL,             \
 	.software = SOFTWARE, .cow = COW
 
 const struct pt_format pt_sv39 = {

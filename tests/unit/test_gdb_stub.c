@@ -17,7 +17,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "pager/pt/pt.h"
 #include "tests/suites.h"
 #include "vmm/gdb/cpu_state.h"
 #include "vmm/gdb/monitor.h"
@@ -170,6 +169,13 @@ static void set_up_view(void)
 	view_init(&view, &s, read_tables, NULL);
 }
 
+static void turn_paging_off(void)
+{
+	const struct kvm_sregs s = {.cr0 = CR0_PE, .cs.db = 1};
+
+	view_init(&view, &s, read_tables, NULL);
+}
+
 static const char *ask(const char *command, struct view *seen)
 {
 	static char ctx[] = "this run";
@@ -223,21 +229,25 @@ START_TEST(translate_says_where_and_why_not)
 {
 	ck_assert_str_eq(ask("translate 0x400123", &view),
 			 "0x400123 is 0x7123, in a page of 4 KiB, rwx ring 0\n"
-			 "  level 2 of 2, entry at 0x2000: 0x7003\n");
+			 "  PDE   at 0x1004: 0x2007\n"
+			 "  PTE   at 0x2000: 0x7003\n");
 	ck_assert_str_eq(ask("translate 0x800010", &view),
 			 "0x800010 is 0xc00010, in a page of 4096 KiB, "
 			 "rwx ring 3\n"
-			 "  level 1 of 2, entry at 0x1008: 0xc00087\n");
+			 "  PDE   at 0x1008: 0xc00087\n");
 	ck_assert_str_eq(ask("translate 0x401000", &view),
 			 "0x401000 is not mapped\n"
-			 "  level 2 of 2, entry at 0x2004: 0x0\n");
+			 "  PDE   at 0x1004: 0x2007\n"
+			 "  PTE   at 0x2004: 0x0\n");
 	ck_assert_str_eq(ask("translate 0x100000000", &view),
 			 "0x100000000: beyond the addresses of this mode\n");
 	set_up_view(); /* what it has read, it keeps */
 	((uint32_t *)tables[0])[1] = 0x9007;
 	ck_assert_str_eq(ask("translate 0x400000", &view),
-			 "0x400000: its page tables cannot be read\n");
-	view.format = NULL;
+			 "0x400000: its page tables cannot be read\n"
+			 "  PDE   at 0x1004: 0x9007\n"
+			 "  PTE   at 0x9000\n");
+	turn_paging_off();
 	ck_assert_str_eq(ask("translate 0x1234", &view),
 			 "0x1234 is 0x1234: paging is off\n");
 	ask("translate 0", NULL);
@@ -247,23 +257,24 @@ END_TEST
 
 START_TEST(walk_lists_what_is_mapped_of_the_range)
 {
-	ck_assert_str_eq(
-		ask("walk", &view),
-		"0000000000400000-0000000000400fff 000000007000 rwx ring 0\n"
-		"0000000000800000-0000000000bfffff 000000c00000 rwx ring 3\n");
-	ck_assert_str_eq(
-		ask("walk 0x900000 0x1000", &view),
-		"0000000000900000-0000000000900fff 000000d00000 rwx ring 3\n");
-	ck_assert_str_eq(
-		ask("walk 0x900000 0xffffffffffffffff", &view),
-		"0000000000900000-0000000000bfffff 000000d00000 rwx ring 3\n");
+	ck_assert_str_eq(ask("walk", &view),
+			 "0000000000400000-0000000000400fff 000000007000       "
+			 "4K rwx ring 0\n"
+			 "0000000000800000-0000000000bfffff 000000c00000    "
+			 "4096K rwx ring 3\n");
+	ck_assert_str_eq(ask("walk 0x900000 0x1000", &view),
+			 "0000000000900000-0000000000900fff 000000d00000    "
+			 "4096K rwx ring 3\n");
+	ck_assert_str_eq(ask("walk 0x900000 0xffffffffffffffff", &view),
+			 "0000000000900000-0000000000bfffff 000000d00000    "
+			 "4096K rwx ring 3\n");
 	ck_assert_str_eq(ask("walk 0x10000000", &view),
 			 "nothing is mapped there\n");
 	set_up_view();
 	((uint32_t *)tables[0])[3] = 0x9007;
 	ask("walk", &view);
 	ck_assert_ptr_nonnull(strstr(answer, "1 entries are malformed"));
-	view.format = NULL;
+	turn_paging_off();
 	ask("walk", &view);
 	ck_assert_ptr_nonnull(strstr(answer, "paging is off"));
 }

@@ -104,10 +104,10 @@ START_TEST(riscv_fault_has_the_cause_of_its_access)
 	struct pt_walk walk;
 
 	ck_assert_ptr_null(pt_riscv_space(&space, &mem, regs.satp));
-	ck_assert_uint_eq(pt_riscv_access(&space, &regs, UINT64_C(1) << 38,
-					  access, &walk)
-				  .code,
-			  causes[_i]);
+	ck_assert_uint_eq(
+		pt_riscv_access(&space, &regs, UINT64_C(1) << 38, access, &walk)
+			.code,
+		causes[_i]);
 }
 END_TEST
 
@@ -133,9 +133,9 @@ START_TEST(registers_that_contradict_each_other_are_refused)
 	const struct pt_x86_cpu cpu = {.phys_bits = 40};
 	struct pt_space space;
 
-	ck_assert_str_eq(pt_x86_space(&space, &counted,
-				      &contradictions[_i].regs, &cpu),
-			 contradictions[_i].why);
+	ck_assert_str_eq(
+		pt_x86_space(&space, &counted, &contradictions[_i].regs, &cpu),
+		contradictions[_i].why);
 }
 END_TEST
 
@@ -158,8 +158,8 @@ START_TEST(mode_is_chosen_by_what_is_active_not_asked_for)
 	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		regs.cr4 = modes[i].cr4;
 		regs.efer = modes[i].efer;
-		ck_assert_ptr_null(pt_x86_space(&space, &counted, &regs,
-						&pt_x86_cpu_max));
+		ck_assert_ptr_null(
+			pt_x86_space(&space, &counted, &regs, &pt_x86_cpu_max));
 		ck_assert_str_eq(space.format->name, modes[i].format->name);
 	}
 }
@@ -174,9 +174,8 @@ START_TEST(pointers_to_no_tables_are_refused)
 		pt_ept_space(&space, &counted, 0x1019, &pt_x86_cpu_max));
 	ck_assert_ptr_nonnull(
 		pt_ept_space(&space, &counted, 0x1026, &pt_x86_cpu_max));
-	ck_assert_ptr_nonnull(pt_ept_space(&space, &counted,
-					   (UINT64_C(1) << 52) | 0x1e,
-					   &pt_x86_cpu_max));
+	ck_assert_ptr_nonnull(pt_ept_space(
+		&space, &counted, (UINT64_C(1) << 52) | 0x1e, &pt_x86_cpu_max));
 	ck_assert_ptr_nonnull(
 		pt_riscv_space(&space, &counted, UINT64_C(1) << 60));
 	ck_assert_ptr_nonnull(
@@ -250,10 +249,10 @@ START_TEST(implicit_access_is_not_freed_by_ac)
 	/* The root is its own table, and its own page. */
 	pointer = 0x7;
 	ck_assert_ptr_null(pt_x86_space(&space, &mem, &regs, &pt_x86_cpu_max));
-	ck_assert_int_eq(pt_x86_access(&space, &regs, 0, (struct pt_access){0},
-				       &walk)
-				 .kind,
-			 _i ? PT_FAULT_PAGE : PT_FAULT_NONE);
+	ck_assert_int_eq(
+		pt_x86_access(&space, &regs, 0, (struct pt_access){0}, &walk)
+			.kind,
+		_i ? PT_FAULT_PAGE : PT_FAULT_NONE);
 }
 END_TEST
 
@@ -296,9 +295,9 @@ END_TEST
 START_TEST(what_is_encoded_is_decoded)
 {
 	static const struct pt_format *const formats[] = {
-		&pt_x86_32, &pt_x86_32_small, &pt_x86_pae, &pt_x86_64,
-		&pt_x86_64_la57, &pt_ept, &pt_sv39, &pt_sv48, &pt_sv57,
-		&pt_aarch64,
+		&pt_x86_32,	 &pt_x86_32_small, &pt_x86_pae, &pt_x86_64,
+		&pt_x86_64_la57, &pt_ept,	   &pt_sv39,	&pt_sv48,
+		&pt_sv57,	 &pt_aarch64,
 	};
 	const struct pt_format *f = formats[_i];
 	struct pt_space space = pt_space(f, &counted, 0);
@@ -316,8 +315,8 @@ START_TEST(what_is_encoded_is_decoded)
 			ck_assert_uint_eq(e.pa, 0x80000000);
 			/* More than asked for only where the format cannot
 			 * deny it; less where it has no such right. */
-			ck_assert_uint_eq(raw, pt_entry_leaf(f, level, e.pa,
-							     e.rights));
+			ck_assert_uint_eq(
+				raw, pt_entry_leaf(f, level, e.pa, e.rights));
 			raw = pt_entry_table(f, level, 0x7000, rights);
 			e = pt_entry_decode(&space, level, raw);
 			if (e.kind == PT_KIND_TABLE)
@@ -338,8 +337,8 @@ Suite *pt_vectors_suite(void)
 	suite_add_tcase(s, tc);
 	tc = tcase_create("others");
 	tcase_add_loop_test(tc, riscv_fault_has_the_cause_of_its_access, 0, 3);
-	tcase_add_loop_test(tc, registers_that_contradict_each_other_are_refused,
-			    0,
+	tcase_add_loop_test(tc,
+			    registers_that_contradict_each_other_are_refused, 0,
 			    sizeof(contradictions) / sizeof(contradictions[0]));
 	tcase_add_test(tc, mode_is_chosen_by_what_is_active_not_asked_for);
 	tcase_add_test(tc, pointers_to_no_tables_are_refused);

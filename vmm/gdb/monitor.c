@@ -34,11 +34,11 @@ static bool take_number(FILE *out, const char *what, const char *text,
 	return false;
 }
 
-static void put_rights(FILE *out, unsigned flags)
+static void put_rights(FILE *out, unsigned rights)
 {
-	fprintf(out, "r%c%c %s", flags & PT_WRITE ? 'w' : '-',
-		flags & PT_NX ? '-' : 'x',
-		flags & PT_USER ? "ring 3" : "ring 0");
+	fprintf(out, "%c%c%c ring %c", rights & PT_READ ? 'r' : '-',
+		rights & PT_WRITE ? 'w' : '-', rights & PT_EXEC ? 'x' : '-',
+		rights & PT_USER ? '3' : '0');
 }
 
 static bool has_view(const struct monitor *env, FILE *out)
@@ -49,13 +49,27 @@ static bool has_view(const struct monitor *env, FILE *out)
 	return false;
 }
 
-static void put_entry(FILE *out, const struct view *view,
-		      const struct pt_walk *walk)
+/* The entries on the way, from the root down. */
+static void put_path(FILE *out, const struct view *view,
+		     const struct pt_walk *walk, bool all_read)
+{
+	for (unsigned i = 0; i < walk->nr_read; i++) {
+		fprintf(out, "  %-5s at 0x%" PRIx64,
+			view->format->levels[i].name, walk->path[i].at);
+		if (all_read || i + 1 < walk->nr_read)
+			fprintf(out, ": 0x%" PRIx64, walk->path[i].raw);
+		fputc('\n', out);
+	}
+}
+
+static void put_place(FILE *out, gva_t gva, const struct pt_walk *walk)
 {
 	fprintf(out,
-		"  level %u of %u, entry at 0x%" PRIx64 ": 0x%" PRIx64 "\n",
-		walk->level + 1, view->format->nr_levels, walk->entry_gpa,
-		walk->entry);
+		"0x%" PRIx64 " is 0x%" PRIx64 ", in a page of %" PRIu64
+		" KiB, ",
+		gva, walk->pa, walk->page_size / 1024);
+	put_rights(out, walk->rights);
+	putc('\n', out);
 }
 
 static void translate(const struct monitor *env, FILE *out, char *const *args)
@@ -71,36 +85,31 @@ static void translate(const struct monitor *env, FILE *out, char *const *args)
 		return;
 	if (gva & ~view->mask) {
 		fprintf(out,
-			"0x%" PRIx64 ": beyond the addresses of this "
-			"mode\n",
+			"0x%" PRIx64 ": beyond the addresses of this mode\n",
 			gva);
 		return;
 	}
 	rc = view_translate(view, gva, &gpa, &walk);
-	if (!rc && !view->format) {
+	if (!view->format) {
 		fprintf(out, "0x%" PRIx64 " is 0x%" PRIx64 ": paging is off\n",
 			gva, gpa);
-	} else if (!rc) {
-		fprintf(out,
-			"0x%" PRIx64 " is 0x%" PRIx64 ", in a page of "
-			"%" PRIu64 " KiB, ",
-			gva, gpa, walk.page_size / 1024);
-		put_rights(out, walk.flags);
-		putc('\n', out);
-		put_entry(out, view, &walk);
-	} else if (rc == -ENOENT) {
+		return;
+	}
+	if (!rc)
+		put_place(out, gva, &walk);
+	else if (rc == -ENOENT)
 		fprintf(out, "0x%" PRIx64 " is not mapped\n", gva);
-		put_entry(out, view, &walk);
-	} else if (rc == -EBADMSG) {
-		fprintf(out, "0x%" PRIx64 ": an entry has reserved bits set\n",
-			gva);
-		put_entry(out, view, &walk);
-	} else if (rc == -EINVAL) {
+	else if (rc == -EBADMSG)
+		fprintf(out,
+			"0x%" PRIx64 ": the last entry has reserved bits set: "
+			"0x%" PRIx64 "\n",
+			gva, walk.reserved);
+	else if (rc == -EINVAL)
 		fprintf(out, "0x%" PRIx64 ": not a canonical address\n", gva);
-	} else {
+	else
 		fprintf(out, "0x%" PRIx64 ": its page tables cannot be read\n",
 			gva);
-	}
+	put_path(out, view, &walk, !rc || rc == -ENOENT || rc == -EBADMSG);
 }
 
 struct listing {
@@ -110,10 +119,11 @@ struct listing {
 	bool cut;
 };
 
-static int put_run(void *ctx, gva_t va, gpa_t pa, uint64_t len, unsigned flags)
+static int put_run(void *ctx, const struct pt_run *run)
 {
 	struct listing *l = ctx;
-	gva_t end = va + len - 1;
+	gva_t va = run->va, end = run->va + run->len - 1;
+	gpa_t pa = run->pa;
 
 	if (end < l->first)
 		return 0;
@@ -129,9 +139,10 @@ static int put_run(void *ctx, gva_t va, gpa_t pa, uint64_t len, unsigned flags)
 		va = l->first;
 	}
 	end = end < l->last ? end : l->last;
-	fprintf(l->out, "%016" PRIx64 "-%016" PRIx64 " %012" PRIx64 " ", va,
-		end, pa);
-	put_rights(l->out, flags);
+	fprintf(l->out,
+		"%016" PRIx64 "-%016" PRIx64 " %012" PRIx64 " %7" PRIu64 "K ",
+		va, end, pa, run->page_size / 1024);
+	put_rights(l->out, run->rights);
 	putc('\n', l->out);
 	return 0;
 }
@@ -139,9 +150,8 @@ static int put_run(void *ctx, gva_t va, gpa_t pa, uint64_t len, unsigned flags)
 static void walk(const struct monitor *env, FILE *out, char *const *args)
 {
 	struct listing l = {.out = out, .last = UINT64_MAX};
-	struct pt_scan scan = {.max_tables = MONITOR_TABLES};
+	struct pt_seen seen;
 	uint64_t len = 0;
-	int rc;
 
 	if (args[0] && !take_number(out, "walk", args[0], &l.first))
 		return;
@@ -159,19 +169,19 @@ static void walk(const struct monitor *env, FILE *out, char *const *args)
 		fputs("paging is off: linear addresses are physical\n", out);
 		return;
 	}
-	rc = view_runs(env->view, &scan, put_run, &l);
+	view_runs(env->view, MONITOR_TABLES, put_run, &l, &seen);
 	if (l.cut)
 		fprintf(out, "cut after %d lines; walk VA LEN shows a part\n",
 			MONITOR_RUNS);
-	else if (rc == -E2BIG)
+	else if (seen.cut)
 		fprintf(out, "cut after %d tables\n", MONITOR_TABLES);
 	else if (!l.runs)
 		fputs("nothing is mapped there\n", out);
-	if (scan.skipped)
+	if (seen.skipped)
 		fprintf(out,
 			"%" PRIu64 " entries are malformed or lead out of "
 			"RAM\n",
-			scan.skipped);
+			seen.skipped);
 }
 
 static void pager(const struct monitor *env, FILE *out, char *const *args)

@@ -203,10 +203,10 @@ run() { # --icount or --nested, seconds, ours or peers
 		${QEMU:+QEMU="$QEMU"} scripts/with-kvm "$1" --timeout "$2" \
 		scripts/bench-linux.sh "$build" "$3"
 }
-# A run of QEMU's boot takes some ten seconds.
+# A round takes some fifteen seconds, four times as many where others run, too.
 run_peers() {
 	for try in 1 2 3; do
-		run --nested $((120 + 60 * (rounds + 1))) peers && return
+		run --nested $((120 + 120 * (rounds + 1))) peers && return
 		say "the other programs: try $try of 3 came to no good end"
 	done
 }

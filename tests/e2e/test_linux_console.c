@@ -5,10 +5,14 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/must.h"
@@ -149,7 +153,35 @@ START_TEST(terminal_has_the_hosts_size)
 }
 END_TEST
 
-/* Keys are the guest's, but for this one. */
+#define TYPE(run, keys) run_write((run), (keys), sizeof(keys) - 1)
+
+/* With job control: keys are the guest's. */
+START_TEST(shell_runs_on_it)
+{
+	struct run run = {.terminal = RUN_FOREGROUND};
+
+	if (!linux_have())
+		return;
+	LINUX_START(&run,
+		    "export PS1='ready# '\n"
+		    "setsid -c sh </dev/hvc0 >/dev/hvc0 2>&1\n",
+		    "--console=virtio");
+	run_expect(&run, "ready# ");
+	TYPE(&run, "echo $((6 * 7)) $(tty)\r");
+	run_expect(&run, "42 /dev/hvc0\r");
+	TYPE(&run, "echo sleeping; sleep 1000\r");
+	run_expect(&run, "sleeping\r");
+	TYPE(&run, "\x03");
+	run_expect(&run, "^C");
+	TYPE(&run, "echo status=$?\r");
+	run_expect(&run, "status=130\r");
+	TYPE(&run, "exit\r");
+	linux_end(&run);
+	run_free(&run);
+}
+END_TEST
+
+/* But for this one. */
 START_TEST(ctrl_a_x_ends_it)
 {
 	struct run run = {.terminal = RUN_FOREGROUND};
@@ -170,13 +202,75 @@ START_TEST(ctrl_a_x_ends_it)
 }
 END_TEST
 
+/* Nobody reads. */
+
+/* It may also have ended before. */
+static void wait_until_full(const struct run *run)
+{
+	struct pollfd writer = {.events = POLLOUT};
+	siginfo_t end = {0};
+	char path[32];
+
+	/* Another end to write to: it can be asked whether there is room. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", run->out_fd);
+	writer.fd = must_open(path, O_WRONLY | O_CLOEXEC);
+	while (poll(&writer, 1, 0) && !end.si_pid) {
+		ck_assert_int_eq(waitid(P_PID, (id_t)run->pid, &end,
+					WEXITED | WNOHANG | WNOWAIT),
+				 0);
+		must_sleep(0.01);
+	}
+	close(writer.fd);
+}
+
+START_TEST(full_stdout_holds_up_no_signal)
+{
+	struct run run = {.output = RUN_UNREAD};
+
+	if (!linux_have())
+		return;
+	LINUX_START(&run, "cat /dev/zero >/dev/hvc0\n", "--console=virtio",
+		    "-c2");
+	wait_until_full(&run);
+	kill(run.pid, SIGTERM);
+	run_end(&run);
+	run_is(&run, 128 + SIGTERM);
+	run_free(&run);
+}
+END_TEST
+
+START_TEST(full_stdout_holds_up_no_timeout)
+{
+	struct run run = {.output = RUN_UNREAD};
+	char seconds[16];
+
+	if (!linux_have())
+		return;
+	snprintf(seconds, sizeof(seconds), "%d", 8 * must_patience());
+	LINUX_START(&run, "cat /dev/zero >/dev/hvc0\n", "--console=virtio",
+		    "-c2", "--timeout", seconds);
+	wait_until_full(&run);
+	run_end(&run);
+	run_is(&run, 124);
+	run_free(&run);
+}
+END_TEST
+
 static void fill(TCase *tcase)
 {
 	linux_add(tcase);
 	tcase_add_loop_test(tcase, bytes_go_both_ways, 0, NR(pagers));
 	tcase_add_test(tcase, input_waits_for_the_driver);
 	tcase_add_loop_test(tcase, terminal_has_the_hosts_size, 0, NR(pagers));
+}
+
+static void fill_ends(TCase *tcase)
+{
+	linux_add(tcase);
+	tcase_add_test(tcase, shell_runs_on_it);
 	tcase_add_test(tcase, ctrl_a_x_ends_it);
+	tcase_add_test(tcase, full_stdout_holds_up_no_signal);
+	tcase_add_test(tcase, full_stdout_holds_up_no_timeout);
 }
 
 Suite *linux_console_suite(void)
@@ -184,5 +278,6 @@ Suite *linux_console_suite(void)
 	Suite *suite = suite_create("linux_console");
 
 	must_add(suite, "hvc0", MUST_KVM | MUST_UFFD | MUST_WHOLE, fill);
+	must_add(suite, "ends", MUST_KVM | MUST_UFFD | MUST_WHOLE, fill_ends);
 	return suite;
 }

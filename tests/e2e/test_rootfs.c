@@ -379,7 +379,43 @@ START_TEST(status_of_a_command_is_the_status)
 }
 END_TEST
 
-/* On QEMU, which has disks and a network. */
+/* A login on either console, and what was written is there the next time. */
+START_TEST(disk_is_a_root_file_system)
+{
+	static const struct {
+		const char *words, *option, *tty, *found;
+	} times[] = {
+		{"console=ttyS0 quiet root=/dev/vda", "--console=serial",
+		 "/dev/ttyS0", "No such file"},
+		{"console=hvc0 quiet root=/dev/vda", "--console=virtio",
+		 "/dev/hvc0", "it was here"},
+	};
+	const char *disk = must_file("disk.img");
+
+	if (!have_rootfs())
+		return;
+	must_copy_file(must_built("rootfs/rootfs.img"), disk);
+	for (int i = 0; i < NR(times); i++) {
+		struct run run = {.input = RUN_PIPE};
+
+		RUN_START(&run, must_built("rootfs/vmlinux"), "-m256M", "-i",
+			  must_built("rootfs/initramfs.cpio"), "-d", disk, "-a",
+			  times[i].words, times[i].option);
+		type(&run, "faultline login: ", "root\n");
+		type(&run, "Password: ", "faultline\n");
+		type(&run, "root@faultline:~# ", "tty; cat /kept\n");
+		run_expect(&run, times[i].tty);
+		run_expect(&run, times[i].found);
+		type(&run, "root@faultline:~# ",
+		     "echo it was here >/kept && poweroff\n");
+		run_end(&run);
+		run_is(&run, 0);
+		run_free(&run);
+	}
+}
+END_TEST
+
+/* On QEMU, too, and its network. */
 START_TEST(image_has_a_login_and_a_network)
 {
 	struct run run = {.program = "/usr/bin/qemu-system-x86_64",
@@ -439,6 +475,8 @@ static void fill_boot(TCase *tcase)
 	tcase_add_loop_test(tcase, shell_comes_and_poweroff_ends_it, 0, 2);
 	tcase_add_loop_test(tcase, status_of_a_command_is_the_status, 0,
 			    NR(commands));
+	must_add_folder(tcase);
+	tcase_add_test(tcase, disk_is_a_root_file_system);
 }
 
 Suite *rootfs_suite(void)

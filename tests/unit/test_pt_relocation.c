@@ -42,6 +42,7 @@ static void setup(void)
 	memory_freeze();
 	memory_forget();
 	old = space;
+	free(copy);
 	copy = malloc(memory.nr * sizeof(*copy));
 	ck_assert_ptr_nonnull(copy);
 	for (unsigned i = 0; i < memory.nr; i++)
@@ -62,6 +63,7 @@ static void teardown(void)
 	ck_assert_int_eq(pt_walk(&old, PAGE_SIZE, &walk), PT_ABSENT);
 	ck_assert_uint_eq(walk.nr_read, 4);
 	free(copy);
+	copy = NULL;
 }
 
 /* What was done since the last time. */

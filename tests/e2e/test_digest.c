@@ -51,6 +51,7 @@ static const struct {
 	{"guest/touch.elf", "mode=random seed=3 write", {"-m", "32M"}},
 	{"guest/touch.elf", "mode=stride stride=7", {"--window", "4K"}},
 	{"guest/touch.elf", "zeros", {"-q", "-q"}},
+	{"guest/addrspace.elf", "", {"-q", "-q"}},
 	{"guest/badport.elf", "", {"-q", "-q"}},
 	{"guest/triple.elf", "", {"-q", "-q"}},
 	{"guest/spin.elf", "", {"--timeout", "0.2"}},

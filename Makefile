@@ -53,8 +53,8 @@ PAGER := $(patsubst pager/%.c,%,$(wildcard pager/*.c pager/*/*.c))
 # mkfilters runs while building.
 VMM := $(filter-out main sandbox/mkfilters,$(patsubst vmm/%.c,%,$(wildcard vmm/*.c vmm/*/*.c)))
 UNIT := must elf_writer vectors $(patsubst tests/%.c,%,$(wildcard tests/unit/*.c))
-KVM_TESTS := must $(patsubst tests/%.c,%,$(wildcard tests/kvm/*.c))
-E2E := must elf_writer cpio_writer $(patsubst tests/%.c,%,$(wildcard tests/e2e/*.c))
+KVM_TESTS := must vectors $(patsubst tests/%.c,%,$(wildcard tests/kvm/*.c))
+E2E := must elf_writer elf_symbol cpio_writer $(patsubst tests/%.c,%,$(wildcard tests/e2e/*.c))
 
 PAGER_OBJS := $(PAGER:%=$(BUILD)/obj/pager/%.o)
 VMM_OBJS := $(VMM:%=$(BUILD)/obj/vmm/%.o)
@@ -142,11 +142,11 @@ GO := $(BUILD)/obj/guest
 GB := $(BUILD)/guest
 
 # Programs on the library; programs of one assembler file in 32-bit mode.
-GUEST_C_PROGRAMS := status badport hlt echo faraway pc xen
+GUEST_C_PROGRAMS := status badport hlt echo faraway pc xen frames dmaframe
 GUEST_BARE_PROGRAMS := hello triple spin halt
 GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) touch lowzero \
 	long elf32 mb1 mb1-address pvh pvh32 xen32 hostile \
-	crash crash32 taken balloon
+	crash crash32 taken balloon addrspace
 
 GUEST_LIB := $(GO)/lib/cpu.o $(GO)/lib/trap.o $(GO)/lib/smp.o \
 	$(GO)/lib/print.o $(GO)/lib/mb2.o $(GO)/lib/option.o
@@ -155,6 +155,11 @@ GUEST_START_HIGH := $(GO)/lib/start-high.o $(GUEST_LIB)
 GUEST_HOSTILE := $(addprefix $(GO)/hostile/,main.o ports.o strings.o lines.o \
 	mmio.o chips.o virtio.o)
 GUEST_KERNEL := $(GO)/kernel/main.o $(GO)/kernel/verify.o
+# Address spaces, and of the page-table toolkit what they take: who links these
+# does it with $(GUEST_SPARE), which leaves all other formats out.
+GUEST_SPACE := $(GO)/lib/vspace.o $(GO)/lib/ram.o \
+	$(patsubst pager/%.c,$(GO)/pager/%.o,$(wildcard pager/pt/*.c))
+GUEST_SPARE := -Wl$(comma)--gc-sections
 
 GUEST_ELFS := $(BUILD)/guest.elf $(GUEST_PROGRAMS:%=$(GB)/%.elf)
 
@@ -186,6 +191,9 @@ $(GO)/lib/start-pvh.o: START := PVH
 $(GO)/elf32.o $(GO)/xen32.o $(GO)/crash32.o: $(GO)/%.o: guest/%.S $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) -m32 -I. -MMD -MP -c -o $@ $<
+$(GO)/pager/%.o: pager/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
 # For debuggers to show variables and lines of.
 $(GO)/crash.o: GUEST_CFLAGS += -g
 
@@ -232,6 +240,9 @@ $(GB)/long.elf: $(GO)/long.o $(GO)/long-entry.o $(GO)/lib/print.o \
 	$(call guest_ld,-Wl$(comma)--defsym=VIRT_BASE=$(GUEST_VIRT))
 $(GB)/crash.elf: $(GO)/crash.o $(GUEST_START_HIGH) guest/link.ld
 	$(call guest_ld,-Wl$(comma)--defsym=VIRT_BASE=$(GUEST_VIRT))
+$(GB)/addrspace.elf: $(GO)/addrspace.o $(GUEST_SPACE) $(GUEST_START_HIGH) \
+		guest/link.ld
+	$(call guest_ld,-Wl$(comma)--defsym=VIRT_BASE=$(GUEST_VIRT) $(GUEST_SPARE))
 $(GB)/elf32.elf $(GB)/xen32.elf $(GB)/crash32.elf: $(GB)/%.elf: $(GO)/%.o guest/link.ld
 	$(call guest_ld,-m32)
 $(GB)/pvh.elf: $(GO)/pvh.o $(GO)/lib/start-pvh.o $(GUEST_LIB) guest/link.ld
@@ -304,7 +315,14 @@ run-linux: $(BUILD)/vmm $(ROOTFS)/VERSIONS $(DISK) ## boot Linux to a prompt; po
 # Compiled in.
 $(BUILD)/obj/tests/vectors.o: tests/data/pagetable-vectors.json
 
-$(BUILD)/tests/unit: $(UNIT:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAGER)
+# Guest code that needs no guest.
+$(BUILD)/obj/tests/guest/%.o: guest/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  CC    $<")
+	$(Q)$(CC) $(OWN_CPPFLAGS) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/unit: $(UNIT:%=$(BUILD)/obj/tests/%.o) $(BUILD)/obj/tests/guest/lib/vspace.o \
+		$(BUILD)/libvmm.a $(LIBPAGER)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD    $@")
 	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf -lnettle $(CJSON_LIBS) $(CHECK_LIBS)
@@ -312,7 +330,7 @@ $(BUILD)/tests/unit: $(UNIT:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAG
 $(BUILD)/tests/kvm: $(KVM_TESTS:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAGER)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD    $@")
-	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf -lnettle $(CHECK_LIBS)
+	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf -lnettle $(CJSON_LIBS) $(CHECK_LIBS)
 
 $(BUILD)/tests/e2e: $(E2E:%=$(BUILD)/obj/tests/%.o)
 	@mkdir -p $(@D)
@@ -375,7 +393,7 @@ check-nested: $(BUILD)/tests/kvm $(BUILD)/tests/e2e $(BUILD)/vmm guests fetch-ke
 # build/.
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang
-FUZZERS := fuzz_image fuzz_multiboot fuzz_multiboot2 fuzz_virtqueue
+FUZZERS := fuzz_image fuzz_multiboot fuzz_multiboot2 fuzz_virtqueue fuzz_walk
 FUZZ_SOURCES_fuzz_image := pager/image_open.c pager/image_check.c pager/image_kind.c \
 	pager/image_note.c pager/source.c pager/symbols.c
 FUZZ_MULTIBOOT := vmm/boot/multiboot_address.c vmm/boot/multiboot_parse.c
@@ -385,6 +403,7 @@ FUZZ_SOURCES_fuzz_virtqueue := tests/unit/echo_device.c \
 	vmm/error.c $(addprefix vmm/virtio/,virtqueue.c virtio_device.c virtio_mmio.c \
 	virtio_rng.c virtio_console.c virtio_blk.c disk.c virtio_net.c net_passt.c \
 	virtio_balloon.c)
+FUZZ_SOURCES_fuzz_walk := $(wildcard pager/pt/*.c)
 
 $(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 	@mkdir -p $(@D)
@@ -392,7 +411,7 @@ $(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 		-fno-sanitize-recover=undefined -o $@ $< \
 		$(FUZZ_SOURCES_$*) -lelf
 
-fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%) ## fuzz image and header parsing (FUZZ_SECONDS each)
+fuzz: $(FUZZERS:%=$(BUILD)/fuzz/%) ## fuzz parsers, devices, page tables (FUZZ_SECONDS each)
 	@for f in $(FUZZERS); do \
 		mkdir -p $(BUILD)/fuzz/corpus_$$f && \
 		$(BUILD)/fuzz/$$f -max_len=8192 -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
@@ -454,8 +473,9 @@ $(BUILD)/bench/mkentry: tests/bench/mkentry.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(OWN_CFLAGS) $(CFLAGS) -o $@ $< -lelf
 bench-linux: $(BUILD)/vmm $(BUILD)/bench/pairs $(BUILD)/bench/mkentry $(BUILD)/init \
-		fetch-kernels ## boot Linux: against QEMU and KVMTOOL=path, by instructions
-	@BENCH_RUNS=$(BENCH_RUNS) scripts/bench-linux.sh $(BUILD)
+		fetch-kernels ## boot Linux: pagers by instructions, QEMU and KVMTOOL=path by time
+	@BENCH_RUNS=$(if $(filter file,$(origin BENCH_RUNS)),3,$(BENCH_RUNS)) \
+		scripts/bench-linux.sh $(BUILD)
 
 # The page-table toolkit as a guest has it: one format, walks, edits, visits.
 PT_GUEST := $(patsubst pager/pt/%.c,$(GO)/pt/%.o,pager/pt/format_x86.c \
@@ -501,4 +521,4 @@ lint: format-check ## formatting, manual page, shell scripts, include order
 clean: ## remove what was built
 	rm -rf build
 
--include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d)
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*/*/*.d)

@@ -5,6 +5,7 @@
  * image's bytes) or, from one read to the next, zeros; never again what it held
  * before. Ends when `zeros=N` such losses (default 1000) have been seen by each
  * processor. pages=N: of the segment, each processor has a part of its own.
+ * `again`: the host brings pages again, so that a loss is the image's bytes.
  */
 #include "guest/lib/cpu.h"
 #include "guest/lib/mb2.h"
@@ -21,9 +22,15 @@ struct taken {
 	volatile uint64_t *words;
 	uint64_t *last; /* by page: its first word, as it must be */
 	uint64_t pages, zeros;
+	bool again;
 };
 
 static uint64_t last[PAGES_MAX];
+
+static inline uint64_t first_word(uint64_t page)
+{
+	return pattern_word(page * PATTERN_WORDS_PER_PAGE);
+}
 
 /* Returns 1 + the number of the first page that is wrong, or 0. */
 static USER uint64_t watch(uint64_t cpu, uint64_t cpus, void *arg)
@@ -34,16 +41,17 @@ static USER uint64_t watch(uint64_t cpu, uint64_t cpus, void *arg)
 	uint64_t zeros = 0, round, page;
 
 	for (page = first; page < end; page++)
-		t->last[page] = pattern_word(page * PATTERN_WORDS_PER_PAGE);
+		t->last[page] = first_word(page);
 	for (round = 1; zeros < t->zeros; round++) {
 		for (page = first; page < end; page++) {
 			volatile uint64_t *word =
 				&t->words[page * PATTERN_WORDS_PER_PAGE];
+			uint64_t lost = t->again ? first_word(page) : 0;
 			uint64_t got = *word;
 
-			if (got && got != t->last[page])
+			if (got != lost && got != t->last[page])
 				return 1 + page;
-			zeros += !got && t->last[page];
+			zeros += got == lost && t->last[page] != lost;
 			t->last[page] = got;
 			/* Every other time it stays zeros for a while. */
 			if ((round + page) % 2)
@@ -61,6 +69,7 @@ int guest_main(uint32_t magic, const struct mb2_info *info)
 		.last = low(last),
 		.pages = option_number(cmdline, "pages", 64),
 		.zeros = option_number(cmdline, "zeros", 1000),
+		.again = option_find(cmdline, "again"),
 	};
 	unsigned cpus;
 

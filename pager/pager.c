@@ -493,6 +493,7 @@ void pager_stats(const struct pager *pager, struct pager_stats *stats)
 		.bytes_read = pager->service.bytes_read,
 		.pages = pager->loader.pages,
 		.pages_present = service_present(&pager->service),
+		.pages_zeroed = pager->service.zeroed,
 		.pages_discarded = pager->discarded,
 		.reloads = pager->service.reloads,
 		.unmaps = pager->service.unmaps,

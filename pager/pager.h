@@ -202,6 +202,7 @@ struct pager_stats {
 	uint64_t bytes_read;	/* from sources */
 	uint64_t pages;		/* with content (all armed ones: lazy_ram) */
 	uint64_t pages_present; /* of them; not those discarded since */
+	uint64_t pages_zeroed;	/* brought by userfaultfd, read from nowhere */
 	uint64_t pages_discarded; /* of all memory, counted each time */
 	uint64_t reloads;	  /* pages brought again after pager_unmap */
 	uint64_t unmaps, maps;	  /* calls that did something */

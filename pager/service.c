@@ -136,6 +136,8 @@ static int publish(struct visit *v, gpa_t gpa, unsigned nr, bool zero)
 		return -EIO;
 	v->pages += nr;
 	atomic_fetch_add(&v->service->bytes_read, bytes);
+	if (zero)
+		atomic_fetch_add(&v->service->zeroed, nr);
 	atomic_fetch_add(&v->service->settled, nr);
 	return 0;
 }

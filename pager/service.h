@@ -44,7 +44,7 @@ struct service {
 	 * there are frames. */
 	_Atomic uint64_t settled, discarded;
 	_Atomic uint64_t reloads, unmaps, maps, denied; /* struct pager_stats */
-	_Atomic uint64_t faults, bytes_read, window_count[4];
+	_Atomic uint64_t faults, bytes_read, zeroed, window_count[4];
 	struct recent recent;
 };
 

@@ -20,7 +20,7 @@ export LC_ALL
 # Those that nested-init loads, and those that the kernel asks for when somebody
 # opens a device or adds a network interface.
 modules='virtio_pci virtio_console 9pnet_virtio 9p overlay kvm-amd'
-modules="$modules tun dummy veth loop"
+modules="$modules tun dummy veth loop virtio_balloon"
 
 die() {
 	echo "nested-kernel: $*" >&2

@@ -23,6 +23,7 @@ Suite *pt_vectors_suite(void);
 Suite *pt_blob_suite(void);
 Suite *child_suite(void);
 Suite *boot_children_suite(void);
+Suite *vspace_suite(void);
 Suite *symbols_suite(void);
 Suite *recent_suite(void);
 Suite *resident_suite(void);
@@ -70,8 +71,12 @@ Suite *bus_error_suite(void);
 Suite *sandbox_suite(void);
 Suite *digest_suite(void);
 Suite *frames_suite(void);
+Suite *slots_suite(void);
+Suite *pager_control_suite(void);
 
 /* With KVM, in the test process (tests/kvm/kvm.h). */
 Suite *vm_suite(void);
 Suite *race_suite(void);
 Suite *taken_suite(void);
+Suite *translate_suite(void);
+Suite *kvm_frames_suite(void);

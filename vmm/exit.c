@@ -6,6 +6,7 @@
 #include "vmm/exit.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -133,6 +134,38 @@ static bool on_mmio(struct exit_env *env, const struct exit_vcpu *vcpu)
 	bus_access(env->mmio, run->mmio.phys_addr, run->mmio.data,
 		   run->mmio.len, run->mmio.is_write ? BUS_WRITE : BUS_READ);
 	return true;
+}
+
+int exit_denied(struct exit_env *env, const struct exit_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	struct pager_report report = {
+		.gpa = run->mmio.phys_addr,
+		.access = run->mmio.is_write ? PAGER_WRITE : PAGER_READ,
+		.cpu = vcpu->id,
+		.bytes = run->mmio.len,
+	};
+
+	pager_find(env->pager, report.gpa, &report.frame, &report.rights);
+	if (run->mmio.is_write)
+		memcpy(&report.data, run->mmio.data, run->mmio.len);
+	else
+		memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
+	if (pager_control_report(env->control, &report))
+		return 0;
+	if (report.rights)
+		crash(env, vcpu,
+		      "write of %u bytes to 0x%llx, where frame %u is mapped "
+		      "to be read and executed alone (--pager-control)",
+		      report.bytes, (unsigned long long)report.gpa,
+		      report.frame);
+	else
+		crash(env, vcpu,
+		      "%s of %u bytes at 0x%llx, which the guest has unmapped "
+		      "(--pager-control)",
+		      run->mmio.is_write ? "write" : "read", report.bytes,
+		      (unsigned long long)report.gpa);
+	return -EINTR;
 }
 
 static bool on_nothing(struct exit_env *env, const struct exit_vcpu *vcpu)

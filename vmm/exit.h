@@ -14,6 +14,7 @@
 #include "pager/pager.h"
 #include "vmm/devices/bus.h"
 #include "vmm/devices/ioapic.h"
+#include "vmm/devices/pager_control.h"
 #include "vmm/memory.h"
 #include "vmm/stop.h"
 #include "vmm/xen_exit.h"
@@ -37,6 +38,7 @@ struct exit_env {
 	struct pager *pager;
 	struct stop *stop;
 	struct xen_env xen;
+	struct pager_control *control;	       /* NULL: none */
 	_Atomic uint64_t counts[EXIT_REASONS]; /* any thread; by reason */
 	/* By the thread whose crash stopped the VM; readable once crashed. */
 	struct exit_crash crash;
@@ -52,6 +54,13 @@ struct exit_vcpu {
 /* Did KVM give up on an instruction that does nothing (insn.h)? Then it is
  * counted, stepped over, and true returned. The vCPU's thread. */
 bool exit_skip_no_op(struct exit_env *env, const struct exit_vcpu *vcpu);
+
+/*
+ * An MMIO exit to a page of RAM that the guest has unmapped, or may only read
+ * (frames.h). Reports it, and answers as an empty bus does: 0; or ends the VM as
+ * crashed: -EINTR. The gate is the vCPU's.
+ */
+int exit_denied(struct exit_env *env, const struct exit_vcpu *vcpu);
 
 /* Counts and handles run->exit_reason. False: the VM stops (and env->stop knows
  * why). The vCPU's thread. */

@@ -18,7 +18,6 @@
 #define CHUNK_MIN     (UINT64_C(256) << 20)
 #define COVER_START   (UINT64_C(1) << 30)
 #define COVER_TOUCHED (UINT64_C(64) << 30)
-#define SLOT_MAX      (UINT64_C(4) << 40) /* KVM takes less than 2^31 pages */
 
 static gpa_t end_of_ram(const struct memory *memory)
 {
@@ -28,7 +27,7 @@ static gpa_t end_of_ram(const struct memory *memory)
 }
 
 int memory_init(struct memory *memory, uint64_t bytes, unsigned max_slots,
-		memory_slot_fn set_slot, void *ctx)
+		slots_fn set_slot, void *ctx)
 {
 	void *hva;
 
@@ -36,9 +35,8 @@ int memory_init(struct memory *memory, uint64_t bytes, unsigned max_slots,
 	*memory = (struct memory){
 		.bytes = bytes,
 		.chunk = CHUNK_MIN,
-		.set_slot = set_slot,
-		.ctx = ctx,
 	};
+	slots_init(&memory->slots, max_slots, set_slot, ctx);
 	memory->nr_ram = memmap_ram(memory->ram, bytes, MEMMAP_HOLE_START,
 				    MEMMAP_HOLE_END);
 	/* The chunk with the start of the hole gives a slot, too. */
@@ -62,6 +60,7 @@ void memory_fini(struct memory *memory)
 	if (memory->hva)
 		munmap(memory->hva, memory->bytes);
 	free(memory->covered);
+	slots_fini(&memory->slots);
 	*memory = (struct memory){0};
 }
 
@@ -137,11 +136,10 @@ static int cover_run(struct memory *memory, uint64_t first, uint64_t end)
 
 		if (from >= to)
 			continue;
-		rc = memory->set_slot(memory->ctx, memory->nr_slots, from,
-				      to - from, memory_hva(memory, from));
+		rc = slots_add(&memory->slots, from, to - from,
+			       memory_hva(memory, from), false);
 		if (rc)
 			return rc;
-		memory->nr_slots++;
 	}
 	for (uint64_t c = first; c < end; c++)
 		memory->covered[c / 8] |= (unsigned char)(1u << (c % 8));
@@ -166,7 +164,7 @@ int memory_cover(struct memory *memory, gpa_t gpa, uint64_t len)
 		if (is_covered(memory, first))
 			continue;
 		while (end <= last && end != hole && !is_covered(memory, end) &&
-		       (end + 1 - first) * memory->chunk <= SLOT_MAX)
+		       (end + 1 - first) * memory->chunk <= SLOTS_LEN_MAX)
 			end++;
 		rc = cover_run(memory, first, end);
 	}
@@ -199,4 +197,31 @@ bool memory_covered(const struct memory *memory)
 		      (c + 1) * memory->chunk <= MEMMAP_HOLE_END))
 			return false;
 	return true;
+}
+
+int memory_set_rights(struct memory *memory, gpa_t gpa, unsigned rights)
+{
+	enum slots_page how = rights & PAGER_WRITE ? SLOTS_WHOLE
+			      : rights		   ? SLOTS_READ_ONLY
+						   : SLOTS_HIDDEN;
+	int rc = memory_cover(memory, gpa, PAGE_SIZE);
+
+	gpa = page_down(gpa);
+	return rc ? rc
+		  : slots_show(&memory->slots, gpa, memory_hva(memory, gpa),
+			       how);
+}
+
+unsigned memory_rights(const struct memory *memory, gpa_t gpa)
+{
+	static const unsigned rights[] = {
+		[SLOTS_WHOLE] = PAGER_READ | PAGER_WRITE | PAGER_EXEC,
+		[SLOTS_READ_ONLY] = PAGER_READ | PAGER_EXEC,
+		[SLOTS_HIDDEN] = 0,
+	};
+
+	/* In no slot, because nobody has touched it. */
+	if (!is_covered(memory, gpa / memory->chunk))
+		return rights[SLOTS_WHOLE];
+	return rights[slots_page(&memory->slots, gpa)];
 }

@@ -25,11 +25,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pager/fault.h"
 #include "pager/gpa.h"
-
-/* Tells the hypervisor of a slot. 0 or -errno. */
-typedef int (*memory_slot_fn)(void *ctx, unsigned slot, gpa_t gpa, uint64_t len,
-			      void *hva);
+#include "vmm/slots.h"
 
 struct memory {
 	/* Set by memory_init, constant after: */
@@ -37,13 +35,11 @@ struct memory {
 	unsigned nr_ram;
 	char *hva; /* of ram[0], directly followed by ram[1] */
 	uint64_t bytes, chunk;
-	memory_slot_fn set_slot;
-	void *ctx;
 
 	/* By one thread at a time, while no vCPU runs: */
 	unsigned char *covered; /* a bit per chunk of [0, end of RAM) */
 	uint64_t nr_chunks;
-	unsigned nr_slots;
+	struct slots slots;
 };
 
 /*
@@ -51,7 +47,7 @@ struct memory {
  * max_slots slots will be asked for. 0, -ENOMEM.
  */
 int memory_init(struct memory *memory, uint64_t bytes, unsigned max_slots,
-		memory_slot_fn set_slot, void *ctx);
+		slots_fn set_slot, void *ctx);
 void memory_fini(struct memory *memory);
 
 /* Does [gpa, gpa + len) lie inside RAM? */
@@ -82,3 +78,13 @@ int memory_cover_touched(struct memory *memory, gpa_t gpa);
 
 /* Is all of RAM covered? */
 bool memory_covered(const struct memory *memory);
+
+/*
+ * What vCPUs may do to the page at gpa, which lies in RAM: all, all but write, or
+ * nothing (0; pager/fault.h). An access beyond that arrives as an MMIO exit. To
+ * ask and to set are for one thread at a time, while no vCPU runs. 0; -ENOSPC,
+ * nothing done: too many slots; or set_slot's -errno, and RAM is not whole any
+ * more.
+ */
+int memory_set_rights(struct memory *memory, gpa_t gpa, unsigned rights);
+unsigned memory_rights(const struct memory *memory, gpa_t gpa);

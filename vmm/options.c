@@ -33,6 +33,7 @@ enum {
 	OPT_WINDOW,
 	OPT_MBI_ADDR,
 	OPT_LAZY_RAM,
+	OPT_PAGER_CONTROL,
 	OPT_HYPERCALLS,
 	OPT_BALLOON,
 	OPT_CONSOLE,
@@ -63,6 +64,7 @@ static const struct option long_options[] = {
 	{"window", required_argument, NULL, OPT_WINDOW},
 	{"mbi-addr", required_argument, NULL, OPT_MBI_ADDR},
 	{"lazy-ram", no_argument, NULL, OPT_LAZY_RAM},
+	{"pager-control", no_argument, NULL, OPT_PAGER_CONTROL},
 	{"hypercalls", required_argument, NULL, OPT_HYPERCALLS},
 	{"balloon", optional_argument, NULL, OPT_BALLOON},
 	{"console", required_argument, NULL, OPT_CONSOLE},
@@ -102,7 +104,8 @@ static const char help[] =
 	"      --pager MODE     uffd, map, eager (uffd)\n"
 	"      --window SIZE    most to bring per fault, 4K to 256K (256K)\n"
 	"      --mbi-addr ADDR  place of the boot information\n"
-	"      --lazy-ram       RAM without content through the pager, too\n"
+	"      --lazy-ram, --pager-control  page all RAM; the guest may unmap "
+	"pages\n"
 	"      --hypercalls ABI  kvm, xen (kvm)\n"
 	"      --console=virtio, --rng, --balloon[=SIZE]  more virtio devices\n"
 	"      --stats[=json], --boot-timer, --digest  what happened, a hash "
@@ -437,6 +440,9 @@ static enum options_result take(struct options *o, int option, char *arg)
 	case OPT_LAZY_RAM:
 		o->lazy_ram = true;
 		return OPTIONS_RUN;
+	case OPT_PAGER_CONTROL:
+		o->pager_control = true;
+		return OPTIONS_RUN;
 	case OPT_HYPERCALLS:
 		return take_hypercalls(o, arg);
 	case OPT_BALLOON:
@@ -489,6 +495,14 @@ static uint64_t balloon_bytes(const struct options *o)
 	return bytes;
 }
 
+static bool has_balloon(const struct options *o)
+{
+	for (unsigned i = 0; i < o->nr_devices; i++)
+		if (o->devices[i].kind == VIRTIO_BALLOON)
+			return true;
+	return false;
+}
+
 static enum options_result check(const struct options *o)
 {
 	if (!o->image)
@@ -498,6 +512,12 @@ static enum options_result check(const struct options *o)
 			     "left to the guest");
 	if (o->lazy_ram && o->pager != PAGER_UFFD)
 		return usage("--lazy-ram goes with --pager=uffd alone");
+	if (o->pager_control && o->pager != PAGER_UFFD)
+		return usage("--pager-control goes with --pager=uffd alone: "
+			     "the other pagers cannot take a page away");
+	if (o->pager_control && has_balloon(o))
+		return usage("--pager-control and --balloon exclude each "
+			     "other: one page, two owners");
 	if (o->trace && o->pager != PAGER_UFFD)
 		return usage("--trace goes with --pager=uffd alone: the other "
 			     "pagers see no faults");

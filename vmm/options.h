@@ -47,6 +47,7 @@ struct options {
 	bool mbi_addr_given;
 	gpa_t mbi_addr;
 	bool lazy_ram;
+	bool pager_control;
 	enum hypercalls hypercalls;
 	enum stats_form stats;
 	const char *trace; /* file, or NULL */

@@ -122,6 +122,9 @@ void report_text(FILE *out, const struct report *r)
 	fprintf(out, "pages     %llu present of %llu",
 		(unsigned long long)r->pager.pages_present,
 		(unsigned long long)r->pager.pages);
+	if (r->pager.pages_zeroed)
+		fprintf(out, ", %llu zeroed",
+			(unsigned long long)r->pager.pages_zeroed);
 	if (r->pager.pages_discarded)
 		fprintf(out, ", %llu discarded",
 			(unsigned long long)r->pager.pages_discarded);
@@ -133,6 +136,14 @@ void report_text(FILE *out, const struct report *r)
 	for (int i = 0; i < 4; i++)
 		fprintf(out, " %s: %llu", window_names[i],
 			(unsigned long long)r->pager.windows[i]);
+	if (r->options->pager_control)
+		fprintf(out,
+			"\nframes    %llu unmaps, %llu maps, %llu reloads, "
+			"%llu reports",
+			(unsigned long long)r->pager.unmaps,
+			(unsigned long long)r->pager.maps,
+			(unsigned long long)r->pager.reloads,
+			(unsigned long long)r->vm.reports);
 	fprintf(out, "\nslots     %u\nexits    ", r->vm.slots);
 	for (unsigned i = 0; i < r->vm.nr_exits; i++)
 		if (r->vm.exits[i])
@@ -169,10 +180,12 @@ void report_json(FILE *out, const struct report *r)
 	}
 	fprintf(out,
 		"},\"pages\":%llu,\"pages_present\":%llu,"
+		"\"pages_zeroed\":%llu,"
 		"\"pages_discarded\":%llu,\"bytes_read\":%llu,"
 		"\"faults\":%llu,\"faults_by_window\":{",
 		(unsigned long long)r->pager.pages,
 		(unsigned long long)r->pager.pages_present,
+		(unsigned long long)r->pager.pages_zeroed,
 		(unsigned long long)r->pager.pages_discarded,
 		(unsigned long long)r->pager.bytes_read,
 		(unsigned long long)r->pager.faults);
@@ -192,6 +205,14 @@ void report_json(FILE *out, const struct report *r)
 		(unsigned long long)r->vm.unclaimed_mmio);
 	ports_json(out, r->vm.ports);
 	devices_json(out, r);
+	if (r->options->pager_control)
+		fprintf(out,
+			",\"frames\":{\"unmaps\":%llu,\"maps\":%llu,"
+			"\"reloads\":%llu,\"reports\":%llu}",
+			(unsigned long long)r->pager.unmaps,
+			(unsigned long long)r->pager.maps,
+			(unsigned long long)r->pager.reloads,
+			(unsigned long long)r->vm.reports);
 	if (r->options->digest && *r->digest)
 		fprintf(out, ",\"digest\":\"%s\"", r->digest);
 	else if (r->options->digest)

@@ -134,6 +134,23 @@ static void on_pager_event(void *ctx, const struct pager_event *event)
 	trace_event(s->trace, event);
 }
 
+/* Somebody of ours, a device, was not allowed to. KVM's own workers are none of
+ * ours: a vCPU that waits for one tries for itself, and is told then. */
+static void on_page_fault(void *ctx, const struct pager_fault *fault)
+{
+	struct session *s = ctx;
+
+	if (tgkill(getpid(), fault->tid, 0))
+		return;
+	stop_request(&s->stop, STATUS_GUEST_CRASH,
+		     "guest crashed: a device's %s at 0x%llx, which the guest "
+		     "has %s (--pager-control)",
+		     fault->access == PAGER_WRITE ? "write" : "read",
+		     (unsigned long long)fault->gpa,
+		     fault->rights ? "mapped to be read and executed alone"
+				   : "unmapped");
+}
+
 static void on_pager_start(void *ctx)
 {
 	struct session *s = ctx;
@@ -148,8 +165,10 @@ static int make_pager(struct session *s)
 		.mode = o->pager,
 		.window_pages = o->window_pages,
 		.lazy_ram = o->lazy_ram,
+		.frames = o->pager_control,
 		.on_fail = on_pager_fail,
 		.on_event = o->trace ? on_pager_event : NULL,
+		.on_fault = on_page_fault,
 		.on_start = on_pager_start,
 		.ctx = s,
 	};
@@ -165,6 +184,10 @@ static int make_pager(struct session *s)
 			    "so is the system call: give access to the device "
 			    "(sudo setfacl -m u:$USER:rw /dev/userfaultfd) or "
 			    "use --pager=map");
+	if (rc == -EINVAL && o->pager_control)
+		return fail(STATUS_UFFD,
+			    "--pager-control: this kernel's userfaultfd cannot "
+			    "protect pages; Linux 5.7 or later can");
 	if (rc == -ENOSYS || rc == -EINVAL)
 		return fail(STATUS_UFFD, "this kernel has no userfaultfd: use "
 					 "--pager=map");
@@ -272,6 +295,7 @@ static int make_vm(struct session *s)
 		.cpus = o->cpus,
 		.cmdline = o->cmdline,
 		.xen = o->hypercalls == HYPERCALLS_XEN,
+		.pager_control = o->pager_control,
 		.plan = s->plan,
 		.devices = s->devices,
 		.nr_devices = s->nr_devices,

@@ -211,7 +211,7 @@ static int run(struct vcpu *vcpu)
 	return ioctl(vcpu->x.fd, KVM_RUN, 0) ? -errno : 0;
 }
 
-/* Does the vCPU ask for RAM that it cannot see? */
+/* Does the vCPU ask for RAM that it cannot see, or not write to? */
 static bool wants_ram(const struct vcpu *vcpu)
 {
 	const struct kvm_run *r = vcpu->x.run;
@@ -226,9 +226,13 @@ static int serve_ram(struct vcpu *vcpu)
 {
 	struct exit_env *env = &vcpu->env->exits;
 	struct kvm_run *r = vcpu->x.run;
+	unsigned access = r->mmio.is_write ? PAGER_WRITE : PAGER_READ;
 	gpa_t gpa = r->mmio.phys_addr;
-	int rc = pager_load(env->pager, gpa, r->mmio.len);
+	int rc;
 
+	if (!(memory_rights(env->memory, gpa) & access))
+		return exit_denied(env, &vcpu->x);
+	rc = pager_load(env->pager, gpa, r->mmio.len);
 	if (rc)
 		return rc;
 	if (r->mmio.is_write)
@@ -339,7 +343,7 @@ static bool turn(struct vcpu *vcpu)
 	if (!rc)
 		return exit_handle(&env->exits, &vcpu->x);
 	if (rc == -EINTR || rc == -EAGAIN)
-		return true;
+		return !stop_asked(env->exits.stop);
 	report_run_error(vcpu, rc);
 	return false;
 }

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "vmm/vm.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -25,6 +26,8 @@
 #include "vmm/devices/bus.h"
 #include "vmm/chips.h"
 #include "vmm/cpuid.h"
+#include "vmm/devices/pager_control.h"
+#include "vmm/frames.h"
 #include "vmm/gate.h"
 #include "vmm/memory.h"
 #include "vmm/status.h"
@@ -58,10 +61,12 @@ struct vm {
 	int rest_fd;	      /* timerfd */
 	uint64_t rest_cpu_ns; /* the vCPUs' time when it expired last */
 
-	struct board board;	    /* locks itself */
-	struct virtio_slots virtio; /* its devices lock themselves */
-	struct chips chips;	    /* locks itself */
-	struct memory memory;	    /* see memory.h */
+	struct board board;		    /* locks itself */
+	struct virtio_slots virtio;	    /* its devices lock themselves */
+	struct chips chips;		    /* locks itself */
+	struct vm_frames frames;	    /* constant */
+	struct pager_control pager_control; /* locks itself */
+	struct memory memory;		    /* see memory.h */
 };
 
 /* What Xen's console prints goes where the serial port's output does. */
@@ -74,11 +79,12 @@ static void console_out(void *ctx, const uint8_t *bytes, size_t len)
 }
 
 static int set_slot(void *ctx, unsigned slot, gpa_t gpa, uint64_t len,
-		    void *hva)
+		    void *hva, bool read_only)
 {
 	struct vm *vm = ctx;
 	struct kvm_userspace_memory_region region = {
 		.slot = slot,
+		.flags = read_only ? KVM_MEM_READONLY : 0,
 		.guest_phys_addr = gpa,
 		.memory_size = len,
 		.userspace_addr = (uintptr_t)hva,
@@ -335,6 +341,26 @@ static int create_vcpus(struct vm *vm, struct error *err)
 	return rc;
 }
 
+static void create_pager_control(struct vm *vm)
+{
+	int rc;
+
+	vm->frames = (struct vm_frames){
+		.memory = &vm->memory,
+		.pager = vm->config.pager,
+		.gate = &vm->env.gate,
+		.stop = vm->config.stop,
+	};
+	pager_control_init(&vm->pager_control, &frames_ops, &vm->frames);
+	if (!vm->config.pager_control)
+		return;
+	vm->env.exits.control = &vm->pager_control;
+	rc = bus_add(&vm->mmio, ABI_PAGER_BASE, ABI_PAGER_LEN, "pager-control",
+		     pager_control_access, &vm->pager_control);
+	assert(!rc); /* constants, which do not overlap */
+	(void)rc;
+}
+
 static int create_devices(struct vm *vm, struct error *err)
 {
 	const struct vm_config *c = &vm->config;
@@ -358,6 +384,7 @@ static int create_devices(struct vm *vm, struct error *err)
 	board.set_irq = vm->chips.kind->set_irq;
 	rc = board_init(&vm->board, &board, &vm->ports);
 	virtio_slots_init(&vm->virtio, c->devices, c->nr_devices, &vm->mmio);
+	create_pager_control(vm);
 	bus_close(&vm->ports);
 	bus_close(&vm->mmio);
 	return rc ? error_set(err, rc, "cannot create a timer: %s",
@@ -589,7 +616,8 @@ void vm_stats(const struct vm *vm, struct vm_stats *stats)
 		.ports = &vm->ports,
 		.unclaimed_ports = vm->ports.unclaimed,
 		.unclaimed_mmio = vm->mmio.unclaimed,
-		.slots = vm->memory.nr_slots,
+		.slots = vm->memory.slots.used,
+		.reports = vm->pager_control.nr_reported,
 	};
 }
 
@@ -642,6 +670,7 @@ void vm_destroy(struct vm *vm)
 	pager_stop(vm->config.pager, NULL);
 	board_fini(&vm->board);
 	chips_fini(&vm->chips);
+	pager_control_fini(&vm->pager_control);
 	gate_fini(&vm->env.gate);
 	memory_fini(&vm->memory);
 	free(vm);

@@ -32,6 +32,7 @@ struct vm_config {
 	unsigned cpus;
 	const char *cmdline; /* for whoever asks the machine for it */
 	bool xen;	     /* the guest is told, and served, as by Xen */
+	bool pager_control;  /* the pager has frames, and the guest registers */
 	const struct boot_plan *plan;
 	struct virtio_device *const *devices; /* made by the caller, who ends
 						 them after vm_destroy */
@@ -94,6 +95,7 @@ struct vm_stats {
 	unsigned nr_exits;
 	const struct bus *ports; /* who was accessed how often */
 	uint64_t unclaimed_ports, unclaimed_mmio;
+	uint64_t reports; /* of pager_control */
 	unsigned slots;
 };
 void vm_stats(const struct vm *vm, struct vm_stats *stats);

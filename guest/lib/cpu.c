@@ -5,6 +5,9 @@
  */
 #include "guest/lib/cpu.h"
 
+#include <assert.h>
+#include <stddef.h>
+
 #include "guest/lib/print.h"
 
 /* SDM 3A 8.7: 64-bit task state. Only rsp0 matters to us. */
@@ -33,7 +36,12 @@ struct cpu {
 extern const char trap_stubs[]; /* VECTORS times 16 bytes of code */
 uint64_t user_enter(uint64_t *rsp0, user_fn fn, uint64_t stack, uint64_t cpu,
 		    uint64_t cpus, void *arg);
+void user_continue(uint64_t *rsp0, struct trap *trap);
 void trap_handle(struct trap *trap);
+
+static_assert(offsetof(struct trap, cs) == 18 * 8 &&
+		      sizeof(struct trap) == 22 * 8,
+	      "as trap.S has it");
 
 void (*irq_handler)(unsigned vector);
 bool (*trap_hook)(struct trap *trap);
@@ -46,6 +54,10 @@ static struct gate idt[VECTORS];
 #define SEGMENT_CODE 0x00209b0000000000
 #define SEGMENT_DATA 0x0000930000000000
 #define SEGMENT_USER 0x0000600000000000 /* DPL 3 */
+#define GATE_USER    0x0000600000000000 /* the same bits */
+
+#define MSR_EFER 0xc0000080
+#define EFER_NXE 0x800
 
 /* SDM 3A 8.2.3: type 9, available 64-bit TSS, present. */
 static void gdt_fill(struct cpu *cpu)
@@ -62,7 +74,7 @@ static void gdt_fill(struct cpu *cpu)
 	cpu->gdt[SEL_TSS / 8 + 1] = base >> 32;
 }
 
-/* Interrupt gates (type 14, present), ring 0 only. */
+/* Interrupt gates (type 14, present), for ring 0 alone but for `int3`. */
 static void idt_fill(void)
 {
 	uint64_t stub = (uint64_t)trap_stubs;
@@ -74,6 +86,7 @@ static void idt_fill(void)
 			     (stub >> 16 & 0xffff) << 48;
 		idt[i].high = stub >> 32;
 	}
+	idt[VECTOR_BP].low |= GATE_USER;
 }
 
 void cpu_init(unsigned index)
@@ -96,14 +109,33 @@ void cpu_boot(void)
 	cpu_init(0);
 }
 
+void cpu_enable_nx(void)
+{
+	__asm__ volatile("rdmsr\n\t"
+			 "or %0, %%eax\n\t"
+			 "wrmsr"
+			 :
+			 : "i"(EFER_NXE), "c"(MSR_EFER)
+			 : "eax", "edx", "memory");
+}
+
+/* The address of a packed member: x86 does not mind, gcc does. */
+static uint64_t *rsp0_of(struct cpu *cpu)
+{
+	return (void *)((char *)&cpu->tss + offsetof(struct tss, rsp));
+}
+
 uint64_t user_run(unsigned index, unsigned nr_cpus, user_fn fn, void *arg)
 {
 	struct cpu *cpu = &cpus[index];
 
-	/* The address of a packed member: x86 does not mind, gcc does. */
-	return user_enter((void *)((char *)&cpu->tss + 4), fn,
-			  phys(cpu->user_stack) + STACK_SIZE, index, nr_cpus,
-			  arg);
+	return user_enter(rsp0_of(cpu), fn, phys(cpu->user_stack) + STACK_SIZE,
+			  index, nr_cpus, arg);
+}
+
+void user_resume(unsigned index, struct trap *trap)
+{
+	user_continue(rsp0_of(&cpus[index]), trap);
 }
 
 /*

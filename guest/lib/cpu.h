@@ -19,7 +19,9 @@
 
 /* Exceptions, then the interrupts that guests use. */
 #define VECTOR_NMI	2
+#define VECTOR_BP	3
 #define VECTOR_UD	6
+#define VECTOR_PF	14
 #define VECTOR_TIMER	32
 #define VECTOR_SERIAL	33
 #define VECTOR_WAKE	34
@@ -63,6 +65,10 @@ void cpu_boot(void);
 /* By each other processor. index < CPUS_MAX. */
 void cpu_init(unsigned index);
 
+/* Page-table entries may forbid execution (SDM 3A 4.1.1: EFER.NXE); before, such
+ * a bit is a reserved one. */
+void cpu_enable_nx(void);
+
 /* Calls fn(index, cpus, arg) in ring 3 on this processor, on the user stack of
  * its index; returns what it returned. fn must be USER. */
 uint64_t user_run(unsigned index, unsigned cpus, user_fn fn, void *arg);
@@ -71,10 +77,6 @@ uint64_t user_run(unsigned index, unsigned cpus, user_fn fn, void *arg);
  * after it, so none is lost between a look at a condition and this. */
 void cpu_sleep(void);
 
-/* Called for vectors from 32 up, interrupts off; acknowledges by itself. Set
- * before `sti`. */
-extern void (*irq_handler)(unsigned vector);
-
 /* What trap.S pushes, and below it what the processor did. */
 struct trap {
 	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
@@ -82,6 +84,17 @@ struct trap {
 	uint64_t vector, error;
 	uint64_t rip, cs, rflags, rsp, ss;
 };
+
+/*
+ * Goes on in ring 3 with all registers as they are in *trap (selectors of ring
+ * 3; vector and error do not matter), until the next exception or interrupt
+ * there, which is in *trap then. Nobody has handled it. Read CR2 at once.
+ */
+void user_resume(unsigned index, struct trap *trap);
+
+/* Called for vectors from 32 up, interrupts off; acknowledges by itself. Set
+ * before `sti`. */
+extern void (*irq_handler)(unsigned vector);
 
 /* Called for vectors below 32, which otherwise end the program. True: go on, at
  * what trap->rip is now. */

@@ -13,6 +13,10 @@
 /* Exceptions that push an error code: SDM 3A table 6-1. */
 #define HAS_ERROR_CODE 0x60227d00
 
+/* Of struct trap. */
+#define TRAP_CS	  (18 * 8)
+#define TRAP_SIZE (22 * 8)
+
 	.section .text
 	.globl	trap_stubs
 	.balign	16
@@ -30,8 +34,12 @@ trap_stubs:
 
 /* Stack: vector, error code, then RIP, CS, RFLAGS, RSP, SS. */
 trap_common:
+	cld				/* ring 3 may have set it */
 	cmpq	$user_exit, 16(%rsp)
+	jne	1f
+	cmpq	$0, 7 * 8(%rsp)		/* user_resume's could jump there */
 	je	user_leave
+1:
 	push	%rax
 	push	%rcx
 	push	%rdx
@@ -48,7 +56,13 @@ trap_common:
 	push	%r14
 	push	%r15
 	mov	%rsp, %rdi
-	call	trap_handle
+	testl	$3, TRAP_CS(%rsp)
+	jz	2f
+	mov	TRAP_SIZE(%rsp), %rsi	/* what RSP0 points to */
+	test	%rsi, %rsi
+	jnz	user_pause
+2:	call	trap_handle
+trap_return:
 	pop	%r15
 	pop	%r14
 	pop	%r13
@@ -79,7 +93,7 @@ user_enter:
 	push	%r13
 	push	%r14
 	push	%r15
-	sub	$8, %rsp		/* a trap aligns RSP0 to 16 bytes: */
+	pushq	$0			/* a trap aligns RSP0 to 16 bytes: */
 	mov	%rsp, (%rdi)		/* it must be aligned already */
 	sub	$8, %rdx
 	movq	$user_exit, (%rdx)	/* where fn returns to */
@@ -95,6 +109,40 @@ user_enter:
 
 user_leave:				/* RAX is what fn returned */
 	add	$(7 * 8 + 8), %rsp	/* frame and alignment */
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	ret
+
+/*
+ * void user_continue(uint64_t *rsp0, struct trap *trap): the same for registers
+ * that are all given. RSP0 points to where they are to go when ring 3 is left;
+ * of user_enter, which needs no registers, it points to 0.
+ */
+	.globl	user_continue
+user_continue:
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	push	%rsi
+	mov	%rsp, (%rdi)
+	sub	$TRAP_SIZE, %rsp
+	mov	%rsp, %rdi
+	mov	$(TRAP_SIZE / 8), %ecx
+	rep movsq
+	jmp	trap_return
+
+user_pause:				/* from RDI, the frame, to RSI */
+	xchg	%rsi, %rdi
+	mov	$(TRAP_SIZE / 8), %ecx
+	rep movsq
+	add	$(TRAP_SIZE + 8), %rsp
 	pop	%r15
 	pop	%r14
 	pop	%r13

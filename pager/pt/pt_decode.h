@@ -54,17 +54,21 @@ static inline uint64_t pt_granting(const struct pt_format *format,
 					       : raw ^ format->inverted;
 }
 
+static inline unsigned pt_right(uint64_t grant, uint64_t granting,
+				unsigned right)
+{
+	return grant != PT_NEVER && (granting & grant) == grant ? right : 0;
+}
+
 /* The rights that are granted. */
 static inline __attribute__((always_inline)) unsigned
 pt_rights(const struct pt_grants *grants, uint64_t granting)
 {
-	return ((granting & grants->read) == grants->read ? PT_READ : 0) |
-	       ((granting & grants->write) == grants->write ? PT_WRITE : 0) |
-	       ((granting & grants->exec) == grants->exec ? PT_EXEC : 0) |
-	       ((granting & grants->user) == grants->user ? PT_USER : 0) |
-	       ((granting & grants->kernel_exec) == grants->kernel_exec
-			? PT_KERNEL_EXEC
-			: 0);
+	return pt_right(grants->read, granting, PT_READ) |
+	       pt_right(grants->write, granting, PT_WRITE) |
+	       pt_right(grants->exec, granting, PT_EXEC) |
+	       pt_right(grants->user, granting, PT_USER) |
+	       pt_right(grants->kernel_exec, granting, PT_KERNEL_EXEC);
 }
 
 static inline gpa_t pt_table_pa(const struct pt_format *format, uint64_t raw)

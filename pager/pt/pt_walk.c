@@ -40,7 +40,6 @@ struct step {
 	gpa_t table;
 	unsigned level;
 	uint64_t granting; /* what all tables until now grant */
-	bool has_values;
 };
 #define GO_ON PT_NR_STATUSES
 
@@ -55,27 +54,42 @@ INLINE enum pt_status end(struct pt_walk *walk, const struct pt_format *format,
 	return status;
 }
 
-/* Reads one entry, and goes to the table that it leads to. */
+/* What all tables grant, and the leaf alone. */
+INLINE unsigned path_rights(const struct pt_format *format, uint64_t tables,
+			    uint64_t leaf)
+{
+	const struct pt_grants *a = &format->table, *b = &format->leaf;
+
+	if (a->read == b->read && a->write == b->write && a->exec == b->exec &&
+	    a->user == b->user && a->kernel_exec == b->kernel_exec)
+		return pt_rights(a, tables & leaf);
+	return pt_rights(a, tables) & pt_rights(b, leaf);
+}
+
+/* Reads one entry, and goes to the table that it leads to. has_values: as
+ * pt_has_values, or true. */
 INLINE enum pt_status go(const struct pt_space *space,
 			 const struct pt_format *format, gva_t va,
-			 struct step *step, struct pt_walk *walk)
+			 bool has_values, struct step *step,
+			 struct pt_walk *walk)
 {
 	unsigned level = step->level++;
 	const struct pt_level *l = &format->levels[level];
 	gpa_t at =
 		pt_entry_at(format, step->table, pt_index(format, level, va));
-	uint64_t raw, wrong;
+	uint64_t read, raw, wrong;
 
 	walk->path[level].at = at;
 	walk->error = space->mem->read(space->mem->ctx, at, format->entry_bytes,
-				       &raw, 1);
+				       &read, 1);
 	if (walk->error)
 		return end(walk, format, level, PT_UNREADABLE);
+	raw = read;
 	walk->path[level].raw = raw;
 	if (!pt_is_present(l, raw))
 		return end(walk, format, level, PT_ABSENT);
 	wrong = raw & (pt_reserved_bits(l, raw) | space->reserved);
-	if (step->has_values)
+	if (has_values)
 		wrong |= pt_wrong_values(space, level, raw);
 	if (wrong) {
 		walk->reserved = wrong;
@@ -88,9 +102,8 @@ INLINE enum pt_status go(const struct pt_space *space,
 	}
 	walk->pa = pt_leaf_pa(format, level, raw) |
 		   (va & (pt_level_size(format, level) - 1));
-	walk->rights =
-		pt_rights(&format->table, step->granting) &
-		pt_rights(&format->leaf, pt_granting(format, level, raw));
+	walk->rights = path_rights(format, step->granting,
+				   pt_granting(format, level, raw));
 	return end(walk, format, level, PT_OK);
 }
 
@@ -101,7 +114,6 @@ INLINE enum pt_status begin(const struct pt_space *space,
 	*step = (struct step){
 		.table = space->root,
 		.granting = UINT64_MAX,
-		.has_values = pt_has_values(space, format),
 	};
 	walk->nr_read = 0;
 	if (pt_is_canonical(format, va))
@@ -117,12 +129,13 @@ static enum pt_status walk_any(const struct pt_space *space, gva_t va,
 	enum pt_status status = begin(space, format, va, &step, walk);
 
 	while (status == GO_ON && step.level < format->nr_levels)
-		status = go(space, format, va, &step, walk);
+		status = go(space, format, va, true, &step, walk);
 	return status == GO_ON ? walk_nothing(va, walk) : status;
 }
 
 /*
- * The same for the format that nearly all tables have. Here the compiler sees what
+ * The same for the format that nearly all tables have, when reserved bits are all
+ * that can be wrong in an entry. Here the compiler sees what
  * is in the descriptor, and makes of it what one would write for this format
  * alone: it takes half of the time.
  */
@@ -136,13 +149,14 @@ static enum pt_status walk_x86_64(const struct pt_space *space, gva_t va,
 #pragma GCC unroll 4
 	for (unsigned level = 0; level < 4; level++)
 		if (status == GO_ON)
-			status = go(space, &format, va, &step, walk);
+			status = go(space, &format, va, false, &step, walk);
 	return status;
 }
 
 enum pt_status pt_walk(const struct pt_space *space, gva_t va,
 		       struct pt_walk *walk)
 {
-	return space->format == &pt_x86_64 ? walk_x86_64(space, va, walk)
-					   : walk_any(space, va, walk);
+	if (space->format == &pt_x86_64 && !pt_has_values(space, &pt_x86_64))
+		return walk_x86_64(space, va, walk);
+	return walk_any(space, va, walk);
 }

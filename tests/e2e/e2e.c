@@ -21,6 +21,7 @@ int main(int argc, char *argv[])
 	must_set_build(argv[1]);
 	runner = srunner_create(cli_suite());
 	srunner_add_suite(runner, guests_suite());
+	srunner_add_suite(runner, addrspace_suite());
 	srunner_add_suite(runner, failures_suite());
 	srunner_add_suite(runner, hostile_suite());
 	srunner_add_suite(runner, crashes_suite());
@@ -34,6 +35,7 @@ int main(int argc, char *argv[])
 	srunner_add_suite(runner, balloon_suite());
 	srunner_add_suite(runner, digest_e2e_suite());
 	srunner_add_suite(runner, children_suite());
+	srunner_add_suite(runner, frames_e2e_suite());
 	srunner_add_suite(runner, linux_suite());
 	srunner_add_suite(runner, linux_net_suite());
 	srunner_add_suite(runner, with_kvm_suite());

@@ -121,6 +121,7 @@ double run_number(const char *in, const char *label);
 /* The suites that tests/e2e/e2e.c runs. */
 Suite *cli_suite(void);
 Suite *guests_suite(void);
+Suite *addrspace_suite(void);
 Suite *failures_suite(void);
 Suite *hostile_suite(void);
 Suite *crashes_suite(void);
@@ -138,3 +139,4 @@ Suite *with_kvm_suite(void);
 Suite *rootfs_suite(void);
 Suite *digest_e2e_suite(void);
 Suite *children_suite(void);
+Suite *frames_e2e_suite(void);

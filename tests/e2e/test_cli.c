@@ -158,15 +158,23 @@ END_TEST
 START_TEST(help_names_every_option)
 {
 	static const char *const names[] = {
-		"--mem",     "--cpus",	     "--append",   "--params",
-		"--initrd",  "--module",     "--boot",	   "--machine",
-		"--pager",   "--window",     "--mbi-addr", "--lazy-ram",
-		"--stats",   "--hypercalls", "--trace",	   "--boot-timer",
-		"--timeout", "--no-sandbox", "--dump",	   "--quiet",
-		"--verbose", "--version",    "--help",	   "-m,",
-		"-c,",	     "-a,",	     "-p",	   "-i,",
-		"-q,",	     "-v,",	     "IMAGE",	   "Ctrl-A",
-		"--digest",
+		"--mem",      "--cpus",
+		"--append",   "--params",
+		"--initrd",   "--module",
+		"--boot",     "--machine",
+		"--pager",    "--window",
+		"--mbi-addr", "--lazy-ram",
+		"--stats",    "--hypercalls",
+		"--trace",    "--boot-timer",
+		"--timeout",  "--no-sandbox",
+		"--dump",     "--quiet",
+		"--verbose",  "--version",
+		"--help",     "-m,",
+		"-c,",	      "-a,",
+		"-p",	      "-i,",
+		"-q,",	      "-v,",
+		"IMAGE",      "Ctrl-A",
+		"--digest",   "--pager-control",
 	};
 	struct run *run = VMM("--help");
 

@@ -63,6 +63,7 @@ int guest_try_create(struct guest *guest, struct error *err)
 	struct pager_config pager = {
 		.mode = guest->config.pager,
 		.window_pages = guest->config.window_pages,
+		.frames = guest->config.frames,
 		.on_fail = on_fail,
 		.on_event = guest->config.on_event,
 		.ctx = guest,
@@ -180,6 +181,8 @@ int main(int argc, char *argv[])
 	runner = srunner_create(vm_suite());
 	srunner_add_suite(runner, race_suite());
 	srunner_add_suite(runner, taken_suite());
+	srunner_add_suite(runner, translate_suite());
+	srunner_add_suite(runner, kvm_frames_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -28,6 +28,7 @@ struct guest_config {
 	unsigned window_pages; /* 0: the largest */
 	enum boot_protocol boot;
 	enum pager_mode pager;
+	bool frames; /* the pager's */
 	/* NULL, or the pager's, with the struct guest as ctx. */
 	void (*on_event)(void *ctx, const struct pager_event *event);
 };

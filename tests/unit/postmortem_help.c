@@ -14,8 +14,10 @@ struct postmortem pm;
 struct postmortem_cpu pm_cpus[PM_CPUS];
 struct registers *pm_regs = &pm_cpus[0].regs;
 
-static int no_slot(void *ctx, unsigned slot, gpa_t gpa, uint64_t len, void *hva)
+static int no_slot(void *ctx, unsigned slot, gpa_t gpa, uint64_t len, void *hva,
+		   bool read_only)
 {
+	(void)read_only;
 	(void)ctx;
 	(void)slot;
 	(void)gpa;

@@ -30,8 +30,10 @@ static struct pager *pager;
 static struct pager_source source;
 static int source_fd;
 
-static int no_slot(void *ctx, unsigned slot, gpa_t gpa, uint64_t len, void *hva)
+static int no_slot(void *ctx, unsigned slot, gpa_t gpa, uint64_t len, void *hva,
+		   bool read_only)
 {
+	(void)read_only;
 	(void)ctx;
 	(void)slot;
 	(void)gpa;

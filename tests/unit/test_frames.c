@@ -304,7 +304,7 @@ START_TEST(handler_stays_when_all_pages_are_there)
 	unmap(image_page(3), PAGER_RELOAD);
 	ck_assert_uint_eq(stats().pages_present, RAM_PAGES - 1);
 	ck_assert_uint_eq(get(image_page(3)), image_word(3 * WORDS));
-	ck_assert_uint_eq(stats().pages_present, RAM_PAGES);
+	WAIT_FOR(stats().pages_present == RAM_PAGES);
 	end();
 }
 END_TEST
@@ -564,18 +564,23 @@ START_TEST(page_that_cannot_be_read_is_no_frame)
 }
 END_TEST
 
-START_TEST(nothing_is_left_behind)
+static void live(void)
 {
-	struct must_count before;
-
-	start(1);
-	end();
-	must_count(&before);
 	start(1);
 	map(RAM, unmap(RAM, PAGER_REPORT), RWX);
 	put(RAM, 1);
 	unmap(image_page(1), PAGER_REPORT);
 	end();
+}
+
+/* The first life may leave a sanitizer's mappings behind. */
+START_TEST(nothing_is_left_behind)
+{
+	struct must_count before;
+
+	live();
+	must_count(&before);
+	live();
 	must_count_same(&before);
 }
 END_TEST
@@ -655,7 +660,7 @@ START_TEST(racing_threads_lose_nothing_that_a_frame_keeps)
 
 	start(1);
 	race_start(racers, false);
-	while (moves < 300 || (!nr_faults && moves < 1000000)) {
+	while (moves < 5000 || (!nr_faults && moves < 1000000)) {
 		uint64_t p = moves++ % PAGES;
 		unsigned rights = moves % 3 ? RWX : RX;
 

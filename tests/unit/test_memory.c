@@ -19,7 +19,7 @@
 
 #define SLOTS 1024
 
-struct slot {
+struct seen {
 	unsigned number;
 	gpa_t gpa;
 	uint64_t len;
@@ -27,18 +27,19 @@ struct slot {
 };
 
 static struct memory memory;
-static struct slot slots[SLOTS];
+static struct seen slots[SLOTS];
 static unsigned nr_slots;
 static unsigned fail_at; /* this call fails, counted from 1; 0: none does */
 
 static int record(void *ctx, unsigned number, gpa_t gpa, uint64_t len,
-		  void *hva)
+		  void *hva, bool read_only)
 {
+	ck_assert(!read_only);
 	ck_assert_ptr_eq(ctx, &memory);
 	ck_assert_uint_lt(nr_slots, SLOTS);
 	if (fail_at && nr_slots + 1 == fail_at)
 		return -E2BIG;
-	slots[nr_slots++] = (struct slot){number, gpa, len, hva};
+	slots[nr_slots++] = (struct seen){number, gpa, len, hva};
 	return 0;
 }
 
@@ -53,7 +54,7 @@ static void begin(uint64_t bytes, unsigned max_slots)
 static void slots_are_sound(void)
 {
 	for (unsigned i = 0; i < nr_slots; i++) {
-		const struct slot *s = &slots[i];
+		const struct seen *s = &slots[i];
 
 		ck_assert_uint_eq(s->number, i);
 		ck_assert_uint_gt(s->len, 0);
@@ -66,7 +67,7 @@ static void slots_are_sound(void)
 			ck_assert(!ranges_overlap(s->gpa, s->len, slots[k].gpa,
 						  slots[k].len));
 	}
-	ck_assert_uint_eq(memory.nr_slots, nr_slots);
+	ck_assert_uint_eq(memory.slots.used, nr_slots);
 }
 
 static uint64_t slot_bytes(void)

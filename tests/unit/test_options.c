@@ -338,9 +338,9 @@ END_TEST
 START_TEST(switches_are_taken)
 {
 	ACCEPT("g", "-qv", "--lazy-ram", "--boot-timer", "--trace", "t.txt",
-	       "--dump=core", "--digest");
+	       "--dump=core", "--digest", "--pager-control");
 	ck_assert(o.quiet && o.verbose && o.lazy_ram && o.boot_timer);
-	ck_assert(o.digest);
+	ck_assert(o.digest && o.pager_control);
 	ck_assert_str_eq(o.trace, "t.txt");
 	ck_assert_str_eq(o.dump, "core");
 	options_fini(&o);

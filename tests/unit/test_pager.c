@@ -546,7 +546,10 @@ START_TEST(lazy_ram_brings_zero_pages_through_the_pager)
 	ck_assert_uint_eq(rig.events[0].gpa, LOW + 7 * PAGE_SIZE);
 	ck_assert_ptr_null(rig.events[0].source);
 	ck_assert_uint_eq(stats().pages_present, 2);
+	ck_assert_uint_eq(stats().pages_zeroed, 2);
 	ck_assert_uint_eq(stats().bytes_read, 0);
+	ck_assert_uint_ne(touch(LOW + PAGE_SIZE), 0);
+	ck_assert_uint_eq(stats().pages_zeroed, 2);
 	rig_check();
 	rig_fini();
 }

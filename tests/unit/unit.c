@@ -22,6 +22,7 @@ static Suite *(*const suites[])(void) = {
 	pt_blob_suite,
 	child_suite,
 	boot_children_suite,
+	vspace_suite,
 	bus_suite,
 	uart_suite,
 	ioapic_suite,
@@ -70,6 +71,8 @@ static Suite *(*const suites[])(void) = {
 	virtio_net_suite,
 	digest_suite,
 	frames_suite,
+	slots_suite,
+	pager_control_suite,
 };
 
 int main(void)
@@ -77,6 +80,8 @@ int main(void)
 	SRunner *runner = srunner_create(NULL);
 	int failed;
 
+	/* For tests that hang. A busy machine may be slow. */
+	setenv("CK_DEFAULT_TIMEOUT", "60", 0);
 	for (size_t i = 0; i < sizeof(suites) / sizeof(*suites); i++)
 		srunner_add_suite(runner, suites[i]());
 	srunner_run_all(runner, CK_NORMAL);

@@ -158,6 +158,8 @@ static const struct rule rules[] = {
 	ALLOW_IF(ioctl, IS(1, UFFDIO_COPY)),
 	ALLOW_IF(ioctl, IS(1, UFFDIO_ZEROPAGE)),
 	ALLOW_IF(ioctl, IS(1, UFFDIO_WAKE)),
+	/* pager/remap.c: --pager-control. */
+	ALLOW_IF(ioctl, IS(1, UFFDIO_WRITEPROTECT)),
 	/* When every page is present. */
 	ALLOW_IF(ioctl, IS(1, UFFDIO_UNREGISTER)),
 	/* --pager=map: has a file shrunk? --trace: stdio's buffer. The names of

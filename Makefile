@@ -51,19 +51,20 @@ CJSON_LIBS := $(shell pkg-config --libs libcjson 2>/dev/null || echo -lcjson)
 
 PAGER := $(patsubst pager/%.c,%,$(wildcard pager/*.c pager/*/*.c))
 # mkfilters runs while building.
-VMM := $(filter-out main sandbox/mkfilters,$(patsubst vmm/%.c,%,$(wildcard vmm/*.c vmm/*/*.c)))
+VMM := $(filter-out main inspect/main sandbox/mkfilters,$(patsubst vmm/%.c,%,$(wildcard vmm/*.c vmm/*/*.c)))
 UNIT := must elf_writer vectors $(patsubst tests/%.c,%,$(wildcard tests/unit/*.c))
 KVM_TESTS := must vectors $(patsubst tests/%.c,%,$(wildcard tests/kvm/*.c))
-E2E := must elf_writer elf_symbol cpio_writer $(patsubst tests/%.c,%,$(wildcard tests/e2e/*.c))
+E2E := must elf_writer elf_symbol cpio_writer vectors $(patsubst tests/%.c,%,$(wildcard tests/e2e/*.c))
 
 PAGER_OBJS := $(PAGER:%=$(BUILD)/obj/pager/%.o)
 VMM_OBJS := $(VMM:%=$(BUILD)/obj/vmm/%.o)
 MAIN_OBJ := $(BUILD)/obj/vmm/main.o
+INSPECT_OBJ := $(BUILD)/obj/vmm/inspect/main.o
 LIBPAGER := $(BUILD)/libpager.a
 
 .PHONY: all help deps deps-dev run rootfs run-linux guests bench-guests check check-unit check-kvm \
 	check-e2e check-nested asan tsan fuzz bench bench-icount bench-linux bench-pt format format-check lint install clean
-all: $(BUILD)/vmm guests ## build the VMM and the guests (the default)
+all: $(BUILD)/vmm $(BUILD)/vmm-inspect guests ## build the programs and the guests (the default)
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | \
@@ -122,6 +123,10 @@ $(BUILD)/libvmm.a: $(VMM_OBJS)
 $(BUILD)/vmm: $(MAIN_OBJ) $(BUILD)/libvmm.a $(LIBPAGER)
 	@$(if $(V),,echo "  LD    $@")
 	$(Q)$(CC) $(OWN_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/vmm-inspect: $(INSPECT_OBJ) $(BUILD)/libvmm.a $(LIBPAGER)
+	@$(if $(V),,echo "  LD    $@")
+	$(Q)$(CC) $(OWN_LDFLAGS) $(LDFLAGS) -o $@ $^
 
 # --- guest: bare-metal programs -------------------------------------------
 
@@ -332,10 +337,10 @@ $(BUILD)/tests/kvm: $(KVM_TESTS:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LI
 	@$(if $(V),,echo "  LD    $@")
 	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf -lnettle $(CJSON_LIBS) $(CHECK_LIBS)
 
-$(BUILD)/tests/e2e: $(E2E:%=$(BUILD)/obj/tests/%.o)
+$(BUILD)/tests/e2e: $(E2E:%=$(BUILD)/obj/tests/%.o) $(LIBPAGER)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD    $@")
-	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lutil -lelf $(CHECK_LIBS)
+	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lutil -lelf $(CJSON_LIBS) $(CHECK_LIBS)
 
 # What this machine or user does not have, tests may skip; any other skip fails.
 LACKS := $(strip \
@@ -379,11 +384,11 @@ check-unit: $(BUILD)/tests/unit ## tests that need neither KVM nor privileges
 check-kvm: $(BUILD)/tests/kvm guests ## tests that boot guests in the test process
 	$(EMULATE) $(if $(EMULATE),env $(EMULATED_SKIPS)) $(BUILD)/tests/kvm $(BUILD) $(if $(EMULATE),</dev/null)
 
-check-e2e: $(BUILD)/tests/e2e $(BUILD)/vmm guests fetch-rootfs $(if $(EMULATE),fetch-kernels) ## tests of the built program
+check-e2e: $(BUILD)/tests/e2e $(BUILD)/vmm $(BUILD)/vmm-inspect guests fetch-rootfs $(if $(EMULATE),fetch-kernels) ## tests of the built program
 	$(EMULATE) $(if $(EMULATE),env $(EMULATED_SKIPS)) $(BUILD)/tests/e2e $(BUILD) $(if $(EMULATE),</dev/null)
 
 # Both in one machine.
-check-nested: $(BUILD)/tests/kvm $(BUILD)/tests/e2e $(BUILD)/vmm guests fetch-kernels fetch-rootfs ## tests with an emulated AMD processor and Debian's KVM
+check-nested: $(BUILD)/tests/kvm $(BUILD)/tests/e2e $(BUILD)/vmm $(BUILD)/vmm-inspect guests fetch-kernels fetch-rootfs ## tests with an emulated AMD processor and Debian's KVM
 	scripts/with-kvm --nested --timeout 3000 env $(EMULATED_SKIPS) \
 		sh -c '$(BUILD)/tests/kvm $(BUILD) && $(BUILD)/tests/e2e $(BUILD)' </dev/null
 
@@ -428,6 +433,11 @@ PAGER_HEADERS := pager/window.h pager/event.h pager/fault.h pager/gpa.h pager/im
 
 install: all $(BUILD)/faultline-pager.pc ## install under DESTDIR and PREFIX
 	$(INSTALL) -D -m 755 $(BUILD)/vmm "$(DESTDIR)$(PREFIX)/bin/vmm"
+	$(INSTALL) -D -m 755 $(BUILD)/vmm-inspect "$(DESTDIR)$(PREFIX)/bin/vmm-inspect"
+	$(INSTALL) -D -m 644 vmm/inspect/vmm-inspect.1 \
+		"$(DESTDIR)$(PREFIX)/share/man/man1/vmm-inspect.1"
+	$(INSTALL) -D -m 644 vmm/inspect/vmm-inspect.bash-completion \
+		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmm-inspect"
 	$(INSTALL) -D -m 644 vmm/vmm.1 "$(DESTDIR)$(PREFIX)/share/man/man1/vmm.1"
 	$(INSTALL) -D -m 644 vmm/vmm.bash-completion \
 		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmm"
@@ -512,7 +522,7 @@ format-check: ## fail where the formatting differs
 	clang-format --dry-run -Werror $(FORMATTED)
 
 lint: format-check ## formatting, manual page, shell scripts, include order
-	mandoc -Tlint vmm/vmm.1
+	mandoc -Tlint vmm/vmm.1 vmm/inspect/vmm-inspect.1
 	shellcheck -s sh scripts/*.sh scripts/with-kvm scripts/nested-init \
 		scripts/nested-terminal scripts/vmlinux \
 		$(shell grep -rlx '#!/bin/sh' rootfs)

@@ -54,6 +54,13 @@ if grep -nE '^#include "vmm/(vm|vcpu|session|options|console)\.h|^#include "page
 	fail=1
 fi
 
+# vmm-inspect needs no VM to exist.
+if grep -nE '^#include "vmm/' vmm/inspect/*.[ch] |
+	grep -vE '"vmm/(inspect/[a-z_]+|error|version|crash/core_note)\.h"'; then
+	echo "vmm-inspect knows files and page tables, no VM" >&2
+	fail=1
+fi
+
 for header in vmm/*.h vmm/*/*.h pager/*.h pager/pt/*.h guest/abi.h; do
 	if ! ${CC:-gcc} -std=gnu11 -fsyntax-only -I. -x c "$header" 2>/dev/null; then
 		echo "$header does not compile alone" >&2

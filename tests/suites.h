@@ -30,6 +30,8 @@ Suite *resident_suite(void);
 Suite *view_suite(void);
 Suite *crash_suite(void);
 Suite *core_suite(void);
+Suite *inspect_suite(void);
+Suite *inspect_dump_suite(void);
 Suite *bus_suite(void);
 Suite *uart_suite(void);
 Suite *ioapic_suite(void);

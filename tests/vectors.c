@@ -205,8 +205,9 @@ const struct vector *vectors(size_t *nr)
 {
 	static struct vector *all;
 	static size_t nr_all;
+	static const cJSON *json; /* strings of the vectors are its own */
 	struct vector_base *bases[16];
-	const cJSON *json, *item;
+	const cJSON *item;
 	size_t nr_bases = 0;
 
 	*nr = nr_all;

@@ -25,6 +25,7 @@ int main(int argc, char *argv[])
 	srunner_add_suite(runner, failures_suite());
 	srunner_add_suite(runner, hostile_suite());
 	srunner_add_suite(runner, crashes_suite());
+	srunner_add_suite(runner, inspect_suite());
 	srunner_add_suite(runner, vmlinux_suite());
 	srunner_add_suite(runner, terminal_suite());
 	srunner_add_suite(runner, sandbox_suite());

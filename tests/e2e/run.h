@@ -125,6 +125,7 @@ Suite *addrspace_suite(void);
 Suite *failures_suite(void);
 Suite *hostile_suite(void);
 Suite *crashes_suite(void);
+Suite *inspect_suite(void);
 Suite *vmlinux_suite(void);
 Suite *terminal_suite(void);
 Suite *kernels_suite(void);

@@ -351,6 +351,9 @@ START_TEST(vcpus_are_threads_the_crashed_one_first)
 		at = next_note(notes(), at, &note, &name, &desc);
 		ck_assert_str_eq(name, "QEMU");
 		ck_assert_uint_eq(note.n_descsz, 440);
+		at = next_note(notes(), at, &note, &name, &desc);
+		ck_assert_str_eq(name, "FAULTLINE");
+		ck_assert_uint_eq(note.n_descsz, 8);
 	}
 	ck_assert_uint_eq(at, phdr(0).p_filesz);
 }
@@ -373,7 +376,7 @@ START_TEST(registers_are_where_debuggers_look)
 	struct user_regs_struct user;
 	struct elf_prstatus status;
 	const char *name, *desc;
-	uint64_t qemu[55];
+	uint64_t qemu[55], efer;
 	GElf_Nhdr note;
 	size_t at;
 
@@ -398,7 +401,7 @@ START_TEST(registers_are_where_debuggers_look)
 	ck_assert_uint_eq(user.gs_base, 0x6666);
 	ck_assert_uint_eq(user.cs, 8);
 	ck_assert_uint_eq(user.ss, 0x10);
-	next_note(notes(), at, &note, &name, &desc);
+	at = next_note(notes(), at, &note, &name, &desc);
 	memcpy(qemu, desc, sizeof(qemu));
 	ck_assert_uint_eq(qemu[0], UINT64_C(440) << 32 | 1);
 	ck_assert_uint_eq(qemu[17], 0x1111);	 /* rip */
@@ -406,6 +409,9 @@ START_TEST(registers_are_where_debuggers_look)
 	ck_assert_uint_eq(qemu[51], 0x7777);	 /* cr2 */
 	ck_assert_uint_eq(qemu[52], 0xabc000);	 /* cr3 */
 	ck_assert_uint_eq(qemu[54], 0x8888);
+	next_note(notes(), at, &note, &name, &desc);
+	memcpy(&efer, desc, sizeof(efer));
+	ck_assert_uint_eq(efer, pm_regs->s.efer);
 }
 END_TEST
 

@@ -56,6 +56,8 @@ static Suite *(*const suites[])(void) = {
 	bzimage_suite,
 	sandbox_suite,
 	discard_suite,
+	inspect_suite,
+	inspect_dump_suite,
 	virtio_rng_suite,
 	bus_error_suite,
 	virtqueue_suite,

@@ -5,7 +5,8 @@
  * System V gABI chapter 4 and 5; the notes are Linux's (NT_PRSTATUS, a thread
  * per vCPU, the one that crashed first) and QEMU's (system registers: the
  * segments and control registers that Linux's has no place for; gdb ignores it,
- * the tools that look into kernels' cores know it).
+ * the tools that look into kernels' cores know it), and one of our own
+ * (core_note.h).
  *
  * What is where: the page tables of the first thread give the addresses, with
  * p_vaddr the guest's linear and p_paddr its physical address. Besides, all of

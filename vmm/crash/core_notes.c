@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Note layouts: elf(5) and <sys/procfs.h> for x86-64; Linux's struct
- * elf_prstatus of i386, spelt out here; QEMU's QEMUCPUState, version 1
- * (target/i386/arch_dump.c).
+ * elf_prstatus of i386, spelt out here; core_note.h for the others.
  */
 #include "vmm/crash/core_notes.h"
 
@@ -11,6 +10,8 @@
 #include <string.h>
 #include <sys/procfs.h>
 #include <sys/user.h>
+
+#include "vmm/crash/core_note.h"
 
 /* Notes are in pieces of 4 bytes. */
 static void put_padded(FILE *out, const void *bytes, size_t len)
@@ -122,27 +123,10 @@ static void put_status_32(FILE *out, unsigned id, const struct registers *regs)
 	put_note(out, "CORE", NT_PRSTATUS, &status, sizeof(status));
 }
 
-struct qemu_segment {
-	uint32_t selector, limit, flags, pad;
-	uint64_t base;
-};
-
-struct qemu_cpu_state {
-	uint32_t version, size;
-	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp;
-	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
-	uint64_t rip, rflags;
-	struct qemu_segment cs, ds, es, fs, gs, ss;
-	struct qemu_segment ldt, tr, gdt, idt;
-	uint64_t cr[5];
-	uint64_t kernel_gs_base;
-};
-static_assert(sizeof(struct qemu_cpu_state) == 440, "as QEMU lays it out");
-
 /* Flags: the descriptor's second word, SDM 3A figure 3-8. */
-static struct qemu_segment segment(const struct kvm_segment *s)
+static struct core_note_segment segment(const struct kvm_segment *s)
 {
-	return (struct qemu_segment){
+	return (struct core_note_segment){
 		.selector = s->selector,
 		.limit = s->limit,
 		.flags = (uint32_t)s->type << 8 | (uint32_t)s->s << 12 |
@@ -153,16 +137,16 @@ static struct qemu_segment segment(const struct kvm_segment *s)
 	};
 }
 
-static struct qemu_segment table(const struct kvm_dtable *t)
+static struct core_note_segment table(const struct kvm_dtable *t)
 {
-	return (struct qemu_segment){.limit = t->limit, .base = t->base};
+	return (struct core_note_segment){.limit = t->limit, .base = t->base};
 }
 
 static void put_qemu(FILE *out, const struct registers *regs)
 {
 	const struct kvm_regs *r = &regs->r;
 	const struct kvm_sregs *s = &regs->s;
-	const struct qemu_cpu_state state = {
+	const struct core_note_qemu state = {
 		.version = 1,
 		.size = sizeof(state),
 		.rax = r->rax,
@@ -200,6 +184,14 @@ static void put_qemu(FILE *out, const struct registers *regs)
 	put_note(out, "QEMU", 0, &state, sizeof(state));
 }
 
+static void put_own(FILE *out, const struct registers *regs)
+{
+	const struct core_note_own own = {.efer = regs->s.efer};
+
+	put_note(out, CORE_NOTE_OWN_NAME, CORE_NOTE_OWN_TYPE, &own,
+		 sizeof(own));
+}
+
 void core_notes_write(FILE *out, bool elf64, unsigned id,
 		      const struct registers *regs)
 {
@@ -208,4 +200,5 @@ void core_notes_write(FILE *out, bool elf64, unsigned id,
 	else
 		put_status_32(out, id, regs);
 	put_qemu(out, regs);
+	put_own(out, regs);
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -158,6 +159,140 @@ START_TEST(child_65_is_refused)
 }
 END_TEST
 
+/* --- offline --------------------------------------------------------------- */
+
+/* Valid until the next one. */
+static struct run *inspect_words(const char *const words[])
+{
+	static struct run run;
+
+	if (run.out.bytes)
+		run_free(&run);
+	run.program = must_built("vmm-inspect");
+	run_start(&run, words);
+	run_end(&run);
+	return &run;
+}
+#define INSPECT(...) inspect_words(RUN_WORDS("children", __VA_ARGS__))
+
+static const struct {
+	const char *name;
+	unsigned machine;
+	const char *last; /* page of the programs' half */
+} archs[] = {
+	{"x86_64", EM_X86_64, "0x7ffffffff000"},
+	{"riscv64-sv39", EM_RISCV, "0x3ffffff000"},
+	{"riscv64-sv48", EM_RISCV, "0x7ffffffff000"},
+	{"aarch64", EM_AARCH64, "0xfffffffff000"},
+};
+
+/* The child, for this processor. */
+static const char *write_child_for(unsigned machine)
+{
+	const char *path = write_child(NO_FLAW);
+	const Elf64_Half e_machine = (Elf64_Half)machine;
+	FILE *file = fopen(path, "r+e");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fseek(file, offsetof(Elf64_Ehdr, e_machine), SEEK_SET),
+			 0);
+	ck_assert_uint_eq(fwrite(&e_machine, sizeof(e_machine), 1, file), 1);
+	ck_assert_int_eq(fclose(file), 0);
+	return path;
+}
+
+START_TEST(every_processors_tables_are_built_and_verified_offline)
+{
+	const char *path = write_child_for(archs[_i].machine);
+	unsigned long last = strtoul(archs[_i].last, NULL, 0);
+	char a[512], b[512], want[1024];
+	struct run *run;
+
+	snprintf(a, sizeof(a), "%s,share=s:0x40000000:4M,share=end:%s:4K", path,
+		 archs[_i].last);
+	snprintf(b, sizeof(b), "%s,stack=4K,share=s:0x400000:4M,backed=false",
+		 path);
+	snprintf(want, sizeof(want),
+		 "child 0 child: 0x200000-0x201fff rwx 4K\n"
+		 "child 0 child: 0x203000-0x205fff rwx 4K\n"
+		 "child 0 child: 0x40000000-0x403fffff rw- 2M\n"
+		 "child 0 child: 0x7fffc000-0x7fffffff rw- 4K\n"
+		 "child 0 child: 0x%lx-0x%lx rw- 4K\n"
+		 "child 1 child: 0x200000-0x201fff rwx 4K\n"
+		 "child 1 child: 0x203000-0x205fff rwx 4K\n"
+		 "child 1 child: 0x400000-0x7fffff rw- 2M\n"
+		 "child 1 child: 0x7ffff000-0x7fffffff rw- 4K\n"
+		 "20 pages verified\n",
+		 last, last | 0xfff);
+	run = INSPECT("--arch", archs[_i].name, "--verify", a, b);
+	run_is(run, 0);
+	run_err_is(run, "");
+	run_out_is(run, want);
+	run = INSPECT("--arch", archs[_i].name, "--verify", "--json", a, b);
+	run_is(run, 0);
+	run_out_has(run, "\"pages_verified\":20");
+	run_out_has(run, archs[_i].name);
+}
+END_TEST
+
+START_TEST(first_page_of_the_upper_half_is_refused_offline)
+{
+	char words[512], begins[64];
+	struct run *run;
+
+	snprintf(words, sizeof(words), "%s,share=s:%s:8K",
+		 write_child_for(archs[_i].machine), archs[_i].last);
+	run = INSPECT("--arch", archs[_i].name, words);
+	run_is(run, 2);
+	snprintf(begins, sizeof(begins), "share=s: %s to ", archs[_i].last);
+	run_err_has(run, begins);
+	run_err_has(run, "is not in the lower half");
+	run_out_is(run, "");
+}
+END_TEST
+
+static const struct {
+	enum flaw flaw;
+	const char *option, *says;
+} offline[] = {
+	{CLASS, "--verify", "EI_CLASS 1: an ELF32 file"},
+	{MACHINE, "--verify", "e_machine 183 (AArch64)"},
+	{NO_FLAW, "--arch=riscv64-sv48", "e_machine 62 (x86_64)"},
+	{NO_FLAW, "--arch=mips", "--arch mips: not one of x86_64"},
+	{NO_FLAW, "--arch=", "--arch : not one of"},
+	{FILESZ, "--json", "p_filesz 0x3001 > p_memsz 0x3000"},
+	{SAME_PAGE, "--json", "want the same page"},
+	{NO_FLAW, "--cr3=0", "cr3"},
+};
+
+START_TEST(mistake_offline_ends_with_2)
+{
+	struct run *run =
+		INSPECT(offline[_i].option, write_child(offline[_i].flaw));
+
+	run_is(run, 2);
+	run_err_has(run, offline[_i].says);
+	run_out_is(run, "");
+}
+END_TEST
+
+START_TEST(no_child_and_child_65_are_refused_offline)
+{
+	const char *words[1 + 65 + 1] = {"children"};
+	struct run *run = inspect_words(words);
+
+	run_is(run, 2);
+	run_err_has(run, "no FILE given");
+	for (unsigned i = 1; i <= 65; i++)
+		words[i] = write_child(NO_FLAW);
+	run = inspect_words(words);
+	run_is(run, 2);
+	run_err_has(run, "one child too many; at most 64");
+	words[65] = NULL;
+	run_is(inspect_words(words), 0);
+}
+END_TEST
+
 /* --- with a guest ---------------------------------------------------------- */
 
 /* The kernel's map and modules; it is no parent, and skips the tag. */
@@ -199,6 +334,18 @@ static void fill_refused(TCase *tc)
 	tcase_add_test(tc, child_65_is_refused);
 }
 
+static void fill_offline(TCase *tc)
+{
+	must_add_folder(tc);
+	tcase_add_loop_test(
+		tc, every_processors_tables_are_built_and_verified_offline, 0,
+		NR(archs));
+	tcase_add_loop_test(tc, first_page_of_the_upper_half_is_refused_offline,
+			    0, NR(archs));
+	tcase_add_loop_test(tc, mistake_offline_ends_with_2, 0, NR(offline));
+	tcase_add_test(tc, no_child_and_child_65_are_refused_offline);
+}
+
 static void fill_guests(TCase *tc)
 {
 	must_add_folder(tc);
@@ -212,6 +359,7 @@ Suite *children_suite(void)
 	Suite *s = suite_create("children");
 
 	must_add(s, "refused", 0, fill_refused);
+	must_add(s, "offline", 0, fill_offline);
 	must_add(s, "guests", MUST_KVM | MUST_UFFD, fill_guests);
 	return s;
 }

@@ -126,7 +126,7 @@ $(BUILD)/vmm: $(MAIN_OBJ) $(BUILD)/libvmm.a $(LIBPAGER)
 
 $(BUILD)/vmm-inspect: $(INSPECT_OBJ) $(BUILD)/libvmm.a $(LIBPAGER)
 	@$(if $(V),,echo "  LD    $@")
-	$(Q)$(CC) $(OWN_LDFLAGS) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(OWN_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # --- guest: bare-metal programs -------------------------------------------
 

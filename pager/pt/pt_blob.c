@@ -195,31 +195,37 @@ struct reader {
 };
 
 static enum pt_status read_entries(struct reader *r, unsigned level,
+				   uint64_t offset, uint64_t limit, gva_t base);
+
+/* An entry of the table at `offset` that is not empty. */
+static enum pt_status read_entry(struct reader *r, unsigned level,
+				 uint64_t offset, gva_t va, uint64_t entry)
+{
+	struct pt_blob_leaf leaf;
+	enum pt_status status;
+
+	if (!is_leaf(level, entry))
+		return read_entries(r, level - 1, entry, offset, va);
+	status = read_leaf(level, entry, va, &leaf);
+	if (!status)
+		r->stopped = r->fn(r->ctx, &leaf);
+	return status;
+}
+
+static enum pt_status read_entries(struct reader *r, unsigned level,
 				   uint64_t offset, uint64_t limit, gva_t base)
 {
 	const uint64_t *table;
 	enum pt_status status = read_table(r->blob, offset, limit, &table);
 
-	if (status)
-		return status;
-	if (!r->budget--)
-		return PT_RESERVED;
-	for (unsigned i = 0; i < PT_BLOB_ENTRIES && !status && !r->stopped;
-	     i++) {
-		gva_t va = base + ((gva_t)i << level_shift(level));
-		uint64_t entry = table[i];
-		struct pt_blob_leaf leaf;
-
-		if (entry == PT_BLOB_NONE)
-			continue;
-		if (!is_leaf(level, entry)) {
-			status = read_entries(r, level - 1, entry, offset, va);
-			continue;
-		}
-		status = read_leaf(level, entry, va, &leaf);
-		if (!status)
-			r->stopped = r->fn(r->ctx, &leaf);
-	}
+	if (!status && !r->budget--)
+		status = PT_RESERVED;
+	for (unsigned i = 0; i < PT_BLOB_ENTRIES && !status && !r->stopped; i++)
+		if (table[i] != PT_BLOB_NONE)
+			status = read_entry(
+				r, level, offset,
+				base + ((gva_t)i << level_shift(level)),
+				table[i]);
 	return status;
 }
 

@@ -139,5 +139,6 @@ Suite *linux_net_suite(void);
 Suite *with_kvm_suite(void);
 Suite *rootfs_suite(void);
 Suite *digest_e2e_suite(void);
+Suite *children_suite(void);
 Suite *frames_e2e_suite(void);
 Suite *gdb_suite(void);

@@ -790,7 +790,7 @@ END_TEST
 START_TEST(help_fits_a_screen)
 {
 	static const char *const commands[] = {"--help", "translate", "walk",
-					       "spaces"};
+					       "spaces", "children"};
 	struct run *run =
 		_i ? INSPECT(commands[_i], "--help") : INSPECT("--help");
 	const char *line, *end;
@@ -869,7 +869,7 @@ Suite *inspect_suite(void)
 	tcase = new_case(suite, "inspect_mistakes");
 	tcase_add_loop_test(tcase, mistake_ends_with_2_and_a_line_that_names_it,
 			    0, NR(wrong));
-	tcase_add_loop_test(tcase, help_fits_a_screen, 0, 4);
+	tcase_add_loop_test(tcase, help_fits_a_screen, 0, 5);
 	tcase_add_loop_test(tcase, output_that_cannot_be_written_is_an_error, 0,
 			    2);
 	must_add(suite, "cores", MUST_KVM | MUST_UFFD, fill_cores);

@@ -25,6 +25,7 @@ struct command {
 enum command_status command_translate(int argc, char *argv[]);
 enum command_status command_walk(int argc, char *argv[]);
 enum command_status command_spaces(int argc, char *argv[]);
+enum command_status command_children(int argc, char *argv[]);
 
 /* "vmm-inspect: LINE" on stderr; COMMAND_ERROR. */
 enum command_status command_fail(const struct error *err);

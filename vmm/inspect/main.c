@@ -15,6 +15,8 @@ static const struct command commands[] = {
 	{"walk", "all that is mapped, as runs; or a picture of the tree",
 	 command_walk},
 	{"spaces", "which tables several address spaces share", command_spaces},
+	{"children", "page tables that vmm --child-pts builds",
+	 command_children},
 	{0},
 };
 

@@ -54,7 +54,7 @@ PAGER := $(patsubst pager/%.c,%,$(wildcard pager/*.c pager/*/*.c))
 VMM := $(filter-out main sandbox/mkfilters,$(patsubst vmm/%.c,%,$(wildcard vmm/*.c vmm/*/*.c)))
 UNIT := must elf_writer vectors $(patsubst tests/%.c,%,$(wildcard tests/unit/*.c))
 KVM_TESTS := must $(patsubst tests/%.c,%,$(wildcard tests/kvm/*.c))
-E2E := must elf_writer cpio_writer $(patsubst tests/%.c,%,$(wildcard tests/e2e/*.c))
+E2E := must elf_writer elf_symbol cpio_writer $(patsubst tests/%.c,%,$(wildcard tests/e2e/*.c))
 
 PAGER_OBJS := $(PAGER:%=$(BUILD)/obj/pager/%.o)
 VMM_OBJS := $(VMM:%=$(BUILD)/obj/vmm/%.o)
@@ -146,7 +146,7 @@ GUEST_C_PROGRAMS := status badport hlt echo faraway pc xen
 GUEST_BARE_PROGRAMS := hello triple spin halt
 GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) touch lowzero \
 	long elf32 mb1 mb1-address pvh pvh32 xen32 hostile \
-	crash crash32 taken balloon
+	crash crash32 taken balloon addrspace
 
 GUEST_LIB := $(GO)/lib/cpu.o $(GO)/lib/trap.o $(GO)/lib/smp.o \
 	$(GO)/lib/print.o $(GO)/lib/mb2.o $(GO)/lib/option.o
@@ -155,6 +155,11 @@ GUEST_START_HIGH := $(GO)/lib/start-high.o $(GUEST_LIB)
 GUEST_HOSTILE := $(addprefix $(GO)/hostile/,main.o ports.o strings.o lines.o \
 	mmio.o chips.o virtio.o)
 GUEST_KERNEL := $(GO)/kernel/main.o $(GO)/kernel/verify.o
+# Address spaces, and of the page-table toolkit what they take: who links these
+# does it with $(GUEST_SPARE), which leaves all other formats out.
+GUEST_SPACE := $(GO)/lib/vspace.o $(GO)/lib/ram.o \
+	$(patsubst pager/%.c,$(GO)/pager/%.o,$(wildcard pager/pt/*.c))
+GUEST_SPARE := -Wl$(comma)--gc-sections
 
 GUEST_ELFS := $(BUILD)/guest.elf $(GUEST_PROGRAMS:%=$(GB)/%.elf)
 
@@ -186,6 +191,9 @@ $(GO)/lib/start-pvh.o: START := PVH
 $(GO)/elf32.o $(GO)/xen32.o $(GO)/crash32.o: $(GO)/%.o: guest/%.S $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) -m32 -I. -MMD -MP -c -o $@ $<
+$(GO)/pager/%.o: pager/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
 # For debuggers to show variables and lines of.
 $(GO)/crash.o: GUEST_CFLAGS += -g
 
@@ -232,6 +240,9 @@ $(GB)/long.elf: $(GO)/long.o $(GO)/long-entry.o $(GO)/lib/print.o \
 	$(call guest_ld,-Wl$(comma)--defsym=VIRT_BASE=$(GUEST_VIRT))
 $(GB)/crash.elf: $(GO)/crash.o $(GUEST_START_HIGH) guest/link.ld
 	$(call guest_ld,-Wl$(comma)--defsym=VIRT_BASE=$(GUEST_VIRT))
+$(GB)/addrspace.elf: $(GO)/addrspace.o $(GUEST_SPACE) $(GUEST_START_HIGH) \
+		guest/link.ld
+	$(call guest_ld,-Wl$(comma)--defsym=VIRT_BASE=$(GUEST_VIRT) $(GUEST_SPARE))
 $(GB)/elf32.elf $(GB)/xen32.elf $(GB)/crash32.elf: $(GB)/%.elf: $(GO)/%.o guest/link.ld
 	$(call guest_ld,-m32)
 $(GB)/pvh.elf: $(GO)/pvh.o $(GO)/lib/start-pvh.o $(GUEST_LIB) guest/link.ld
@@ -304,7 +315,14 @@ run-linux: $(BUILD)/vmm $(ROOTFS)/VERSIONS $(DISK) ## boot Linux to a prompt; po
 # Compiled in.
 $(BUILD)/obj/tests/vectors.o: tests/data/pagetable-vectors.json
 
-$(BUILD)/tests/unit: $(UNIT:%=$(BUILD)/obj/tests/%.o) $(BUILD)/libvmm.a $(LIBPAGER)
+# Guest code that needs no guest.
+$(BUILD)/obj/tests/guest/%.o: guest/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  CC    $<")
+	$(Q)$(CC) $(OWN_CPPFLAGS) $(CPPFLAGS) $(OWN_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/unit: $(UNIT:%=$(BUILD)/obj/tests/%.o) $(BUILD)/obj/tests/guest/lib/vspace.o \
+		$(BUILD)/libvmm.a $(LIBPAGER)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  LD    $@")
 	$(Q)$(CC) -pthread $(SANITIZER_FLAGS) $(LDFLAGS) -o $@ $^ -lelf -lnettle $(CJSON_LIBS) $(CHECK_LIBS)
@@ -501,4 +519,4 @@ lint: format-check ## formatting, manual page, shell scripts, include order
 clean: ## remove what was built
 	rm -rf build
 
--include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d)
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/obj/*/*/*/*.d)

@@ -20,6 +20,7 @@ Suite *pt_visit_suite(void);
 Suite *pt_span_suite(void);
 Suite *pt_roots_suite(void);
 Suite *pt_vectors_suite(void);
+Suite *vspace_suite(void);
 Suite *symbols_suite(void);
 Suite *recent_suite(void);
 Suite *resident_suite(void);

@@ -21,6 +21,7 @@ int main(int argc, char *argv[])
 	must_set_build(argv[1]);
 	runner = srunner_create(cli_suite());
 	srunner_add_suite(runner, guests_suite());
+	srunner_add_suite(runner, addrspace_suite());
 	srunner_add_suite(runner, failures_suite());
 	srunner_add_suite(runner, hostile_suite());
 	srunner_add_suite(runner, crashes_suite());

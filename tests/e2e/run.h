@@ -121,6 +121,7 @@ double run_number(const char *in, const char *label);
 /* The suites that tests/e2e/e2e.c runs. */
 Suite *cli_suite(void);
 Suite *guests_suite(void);
+Suite *addrspace_suite(void);
 Suite *failures_suite(void);
 Suite *hostile_suite(void);
 Suite *crashes_suite(void);

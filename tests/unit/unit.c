@@ -19,6 +19,7 @@ static Suite *(*const suites[])(void) = {
 	pt_span_suite,
 	pt_roots_suite,
 	pt_vectors_suite,
+	vspace_suite,
 	bus_suite,
 	uart_suite,
 	ioapic_suite,

@@ -45,6 +45,9 @@ struct image {
 	int fd;		/* regular file, O_RDONLY | O_CLOEXEC */
 	uint64_t size;	/* st_size when validated */
 	unsigned class; /* 32 or 64 */
+	/* EM_... of a program (image_open_program), whose segments' paddr are
+	 * their vaddr; 0: a kernel. */
+	unsigned program;
 	uint64_t e_entry;
 	gpa_t entry; /* physical; see image_open */
 	/* Sorted by paddr, disjoint in bytes (a page may be shared). */
@@ -100,6 +103,14 @@ int image_open(struct image **out, const char *path, struct image_error *err);
  */
 int image_open_fd(struct image **out, int fd, const char *name,
 		  struct image_error *err);
+
+/*
+ * A user-space program for a processor (EM_...), by the same rules but these: it
+ * is ELF64, ET_EXEC, of this e_machine and without PT_INTERP, and p_paddr does
+ * not count: every address is one of p_vaddr.
+ */
+int image_open_program(struct image **out, const char *path, unsigned machine,
+		       struct image_error *err);
 
 /* NULL is allowed. */
 void image_close(struct image *image);

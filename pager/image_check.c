@@ -51,6 +51,12 @@ bool image_has_bytes(const struct image *image, uint64_t offset, uint64_t len)
 	return offset <= image->size && len <= image->size - offset;
 }
 
+/* The field that segment->paddr comes from. */
+static const char *paddr_name(const struct image *image)
+{
+	return image->program ? "p_vaddr" : "p_paddr";
+}
+
 static gpa_t segment_end(const struct image_segment *segment)
 {
 	return segment->paddr + segment->memsz;
@@ -74,11 +80,11 @@ static int check_addresses(const struct image *image,
 	if (segment->paddr > last_gpa ||
 	    segment->memsz - 1 > last_gpa - segment->paddr)
 		return bad(image, err,
-			   "program header %u: p_paddr 0x%" PRIx64
+			   "program header %u: %s 0x%" PRIx64
 			   " + p_memsz 0x%" PRIx64
 			   " passes the end of the %u-bit address space; %s",
-			   segment->index, segment->paddr, segment->memsz,
-			   image->class, relink);
+			   segment->index, paddr_name(image), segment->paddr,
+			   segment->memsz, image->class, relink);
 	if (segment->memsz - 1 > last_gva - segment->vaddr)
 		return bad(image, err,
 			   "program header %u: p_vaddr 0x%" PRIx64
@@ -135,11 +141,12 @@ static int check_disjoint(const struct image *image, struct image_error *err)
 			continue;
 		return bad(image, err,
 			   "program headers %u and %u have bytes in common: "
-			   "p_paddr 0x%" PRIx64 " + p_memsz 0x%" PRIx64
-			   " and p_paddr 0x%" PRIx64 " + p_memsz 0x%" PRIx64
+			   "%s 0x%" PRIx64 " + p_memsz 0x%" PRIx64
+			   " and %s 0x%" PRIx64 " + p_memsz 0x%" PRIx64
 			   ": no saying whose count; %s",
-			   a->index, b->index, a->paddr, a->memsz, b->paddr,
-			   b->memsz, relink);
+			   a->index, b->index, paddr_name(image), a->paddr,
+			   a->memsz, paddr_name(image), b->paddr, b->memsz,
+			   relink);
 	}
 	return 0;
 }

@@ -322,6 +322,31 @@ static int check_machine(const struct image *image, const Elf64_Ehdr *ehdr,
 			: "build it for x86_64 or i386");
 }
 
+/* A program is of the class and machine that it was asked to be of. */
+static int check_program(const struct image *image, const Elf64_Ehdr *ehdr,
+			 struct image_error *err)
+{
+	const char *name = machine_name(ehdr->e_machine);
+
+	if (image->class != 64)
+		return bad(image, err,
+			   "EI_CLASS 1: an ELF32 file, but a child is a 64-bit "
+			   "program; build it as one (ELF64)");
+	if (ehdr->e_machine != image->program)
+		return bad(
+			image, err,
+			"e_machine %u (%s), but e_machine %u (%s) is wanted; "
+			"build it for %s",
+			ehdr->e_machine, name ? name : "unknown",
+			image->program, machine_name(image->program),
+			machine_name(image->program));
+	if (ehdr->e_type == ET_DYN)
+		return bad(image, err,
+			   "e_type 3 (ET_DYN): its addresses are not settled; "
+			   "link it with -static -no-pie");
+	return 0;
+}
+
 static int check_type(const struct image *image, const Elf64_Ehdr *ehdr,
 		      struct image_error *err)
 {
@@ -350,7 +375,8 @@ int image_check_header(const struct image *image, const Elf64_Ehdr *ehdr,
 {
 	int ret;
 
-	ret = check_machine(image, ehdr, err);
+	ret = image->program ? check_program(image, ehdr, err)
+			     : check_machine(image, ehdr, err);
 	if (!ret)
 		ret = check_type(image, ehdr, err);
 	if (ret)

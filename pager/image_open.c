@@ -293,7 +293,7 @@ static int take_load(struct parse *p, uint32_t index, const GElf_Phdr *phdr)
 		.flags = phdr->p_flags,
 		.offset = phdr->p_offset,
 		.vaddr = phdr->p_vaddr,
-		.paddr = phdr->p_paddr,
+		.paddr = p->image->program ? phdr->p_vaddr : phdr->p_paddr,
 		.filesz = phdr->p_filesz,
 		.memsz = phdr->p_memsz,
 	};
@@ -325,6 +325,12 @@ static int take_phdr(struct parse *p, uint32_t index, const GElf_Phdr *phdr)
 		p->image->has_tls = true;
 		return 0;
 	case PT_INTERP:
+		if (p->image->program)
+			return bad(p,
+				   "program header %u: PT_INTERP: a program "
+				   "for a dynamic linker, which is not there; "
+				   "link it with -static",
+				   index);
 		/* FreeBSD's kernel, ET_EXEC, has one too. */
 		if (p->ehdr.e_type == ET_DYN)
 			return bad(p,
@@ -425,9 +431,9 @@ static int parse(struct parse *p)
 	return 0;
 }
 
-/* fd is taken; -1: path is opened. */
+/* fd is taken; -1: path is opened. program: EM_..., or 0. */
 static int open_image(struct image **out, int fd, const char *path,
-		      struct image_error *err)
+		      unsigned program, struct image_error *err)
 {
 	struct parse p = {.err = err};
 	int ret;
@@ -439,6 +445,7 @@ static int open_image(struct image **out, int fd, const char *path,
 		return image_fail(err, path, ENOMEM, "no memory for the image");
 	}
 	p.image->fd = fd;
+	p.image->program = program;
 	p.image->path = strdup(path);
 	if (elf_version(EV_CURRENT) == EV_NONE)
 		ret = image_fail(err, path, EINVAL,
@@ -458,13 +465,19 @@ static int open_image(struct image **out, int fd, const char *path,
 
 int image_open(struct image **out, const char *path, struct image_error *err)
 {
-	return open_image(out, -1, path, err);
+	return open_image(out, -1, path, 0, err);
 }
 
 int image_open_fd(struct image **out, int fd, const char *name,
 		  struct image_error *err)
 {
-	return open_image(out, fd, name, err);
+	return open_image(out, fd, name, 0, err);
+}
+
+int image_open_program(struct image **out, const char *path, unsigned machine,
+		       struct image_error *err)
+{
+	return open_image(out, -1, path, machine, err);
 }
 
 void image_close(struct image *image)

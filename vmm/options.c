@@ -16,6 +16,7 @@
 #include <strings.h>
 
 #include "pager/window.h"
+#include "vmm/size.h"
 #include "vmm/version.h"
 
 #define CPUS_MAX       254		   /* xAPIC ids; 255 is the broadcast */
@@ -26,6 +27,8 @@ enum {
 	OPT_BOOT = 256,
 	OPT_MACHINE,
 	OPT_MODULE,
+	OPT_CHILD,
+	OPT_CHILD_PTS,
 	OPT_PAGER,
 	OPT_WINDOW,
 	OPT_MBI_ADDR,
@@ -51,6 +54,8 @@ static const struct option long_options[] = {
 	{"params", required_argument, NULL, 'p'},
 	{"initrd", required_argument, NULL, 'i'},
 	{"module", required_argument, NULL, OPT_MODULE},
+	{"child", required_argument, NULL, OPT_CHILD},
+	{"child-pts", no_argument, NULL, OPT_CHILD_PTS},
 	{"disk", required_argument, NULL, 'd'},
 	{"boot", required_argument, NULL, OPT_BOOT},
 	{"machine", required_argument, NULL, OPT_MACHINE},
@@ -86,8 +91,9 @@ static const char help[] =
 	"  -c, --cpus N         virtual CPUs (1)\n"
 	"  -a, --append STR     kernel command line; also -p, --params, and "
 	"ARGS\n"
-	"  -i, --initrd FILE    a module whose string is its path\n"
-	"      --module FILE[,ARGS]  a module, with its string\n"
+	"  -i, --initrd FILE, --module FILE[,ARGS]  modules; an initrd's "
+	"string: FILE\n"
+	"      --child FILE[,...], --child-pts  programs, their page tables\n"
 	"  -d, --disk FILE[,ro]  a virtio disk; several: vda, vdb ...\n"
 	"  -n, --net tap=IF|passt=SOCKET[,mac=MAC]  a virtio network device\n"
 	"      --boot PROTOCOL  multiboot2, multiboot, pvh, linux, elf, long "
@@ -123,40 +129,11 @@ usage(const char *format, ...)
 	return OPTIONS_USAGE;
 }
 
-int options_size(const char *text, uint64_t *bytes)
-{
-	static const char suffixes[] = "KMGT";
-	unsigned shift = 20;
-	const char *suffix;
-	uint64_t n;
-	char *end;
-
-	if (!isdigit((unsigned char)*text))
-		return -EINVAL;
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (errno)
-		return -ERANGE;
-	if (*end) {
-		suffix = strchr(suffixes, toupper((unsigned char)*end));
-		if (!suffix || end[1])
-			return -EINVAL;
-		shift = 10 * (unsigned)(suffix - suffixes + 1);
-	}
-	if (n > (UINT64_MAX >> shift))
-		return -ERANGE;
-	n <<= shift;
-	if (!n || (n & PAGE_MASK))
-		return -EINVAL;
-	*bytes = n;
-	return 0;
-}
-
 static enum options_result take_memory(struct options *o, const char *arg)
 {
 	/* A guest-physical address has at most 52 bits (SDM 3A 4.1.4). */
 	const uint64_t max = UINT64_C(1) << 51;
-	int rc = options_size(arg, &o->memory);
+	int rc = size_parse(arg, &o->memory);
 
 	if (rc == -ERANGE || (!rc && o->memory > max))
 		return usage("--mem %s: too large; at most 2048T", arg);
@@ -195,25 +172,55 @@ static enum options_result take_words(struct options *o, const char *arg)
 	return OPTIONS_RUN;
 }
 
+/* path becomes the module's, also when there is no memory for one. */
+static enum options_result add_module(struct options *o, char *path,
+				      const char *args)
+{
+	size_t n = o->nr_modules;
+	struct boot_module_option *m =
+		path ? reallocarray(o->modules, n + 1, sizeof(*m)) : NULL;
+
+	if (!m) {
+		free(path);
+		return usage("out of memory");
+	}
+	o->modules = m;
+	m[n] = (struct boot_module_option){path, args};
+	o->nr_modules++;
+	return OPTIONS_RUN;
+}
+
 static enum options_result take_module(struct options *o, char *arg, bool split)
 {
-	size_t n = o->nr_modules + 1;
-	struct boot_module_option *m = reallocarray(o->modules, n, sizeof(*m));
 	const char *comma = split ? strchr(arg, ',') : NULL;
+	char *path = comma ? strndup(arg, (size_t)(comma - arg)) : strdup(arg);
 
-	if (!m)
-		return usage("out of memory");
-	o->modules = m;
-	m[n - 1].args = comma ? comma + 1 : NULL;
-	m[n - 1].path =
-		comma ? strndup(arg, (size_t)(comma - arg)) : strdup(arg);
-	if (!m[n - 1].path)
-		return usage("out of memory");
-	o->nr_modules = n;
-	if (!*m[n - 1].path)
+	if (path && !*path) {
+		free(path);
 		return usage("--%s %s: no file name",
 			     split ? "module" : "initrd", arg);
-	return OPTIONS_RUN;
+	}
+	return add_module(o, path, comma ? comma + 1 : NULL);
+}
+
+/* A child is a module with its name for a string, as well. */
+static enum options_result take_child(struct options *o, const char *arg)
+{
+	size_t n = o->nr_children;
+	struct child_option *c = reallocarray(o->children, n + 1, sizeof(*c));
+	struct error err;
+
+	if (!c)
+		return usage("out of memory");
+	o->children = c;
+	if (n == ABI_CHILDREN_MAX)
+		return usage("--child %s: one child too many; at most %d", arg,
+			     ABI_CHILDREN_MAX);
+	if (child_option_parse(&c[n], arg, &err))
+		return usage("%s", err.text);
+	o->nr_children++;
+	c[n].module = o->nr_modules;
+	return add_module(o, strdup(c[n].path), c[n].name);
 }
 
 static enum options_result take_device(struct options *o, enum virtio_kind kind,
@@ -270,7 +277,7 @@ static enum options_result take_window(struct options *o, const char *arg)
 {
 	uint64_t bytes;
 
-	if (options_size(arg, &bytes) || bytes > WINDOW_MAX * PAGE_SIZE)
+	if (size_parse(arg, &bytes) || bytes > WINDOW_MAX * PAGE_SIZE)
 		return usage("--window %s: not a size from 4K to 256K in steps "
 			     "of 4K",
 			     arg);
@@ -300,7 +307,7 @@ static enum options_result take_balloon(struct options *o, const char *arg)
 	uint64_t bytes = 0;
 	enum options_result result;
 
-	if (arg && (options_size(arg, &bytes) || bytes > BALLOON_MAX))
+	if (arg && (size_parse(arg, &bytes) || bytes > BALLOON_MAX))
 		return usage("--balloon=%s: not a size up to 8T, in steps of "
 			     "4K",
 			     arg);
@@ -410,6 +417,11 @@ static enum options_result take(struct options *o, int option, char *arg)
 		return take_module(o, arg, false);
 	case OPT_MODULE:
 		return take_module(o, arg, true);
+	case OPT_CHILD:
+		return take_child(o, arg);
+	case OPT_CHILD_PTS:
+		o->child_pts = true;
+		return OPTIONS_RUN;
 	case 'd':
 		return take_device(o, VIRTIO_BLK, "--disk", arg);
 	case OPT_BOOT:
@@ -526,6 +538,9 @@ void options_fini(struct options *options)
 	for (size_t i = 0; i < options->nr_modules; i++)
 		free(options->modules[i].path);
 	free(options->modules);
+	for (size_t i = 0; i < options->nr_children; i++)
+		child_option_fini(&options->children[i]);
+	free(options->children);
 	free(options->devices);
 	free(options->cmdline);
 	*options = (struct options){0};

@@ -11,6 +11,7 @@
 #include "pager/gpa.h"
 #include "pager/pager.h"
 #include "vmm/boot/boot.h"
+#include "vmm/child/child_option.h"
 #include "vmm/machine.h"
 #include "vmm/virtio/virtio_create.h"
 
@@ -34,6 +35,9 @@ struct options {
 	char *cmdline; /* --append and the words after --, never NULL */
 	struct boot_module_option *modules;
 	size_t nr_modules;
+	struct child_option *children; /* they are modules, too */
+	size_t nr_children;	       /* at most ABI_CHILDREN_MAX */
+	bool child_pts;
 	enum boot_protocol boot;
 	enum pager_mode pager;
 	unsigned window_pages;
@@ -60,12 +64,8 @@ enum options_result {
 	OPTIONS_USAGE, /* message printed on stderr */
 };
 
-/* Strings point into argv, except cmdline, modules and devices (options_fini). argv is
+/* Strings point into argv, except cmdline, modules, children and devices (options_fini). argv is
  * not changed. */
 enum options_result options_parse(struct options *options, int argc,
 				  char *argv[]);
 void options_fini(struct options *options);
-
-/* "512M" to bytes; a bare number counts MiB. Suffixes K, M, G, T, any case. 0;
- * -EINVAL junk, zero, not whole pages; -ERANGE too large. */
-int options_size(const char *text, uint64_t *bytes);

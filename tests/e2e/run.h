@@ -138,3 +138,4 @@ Suite *linux_net_suite(void);
 Suite *with_kvm_suite(void);
 Suite *rootfs_suite(void);
 Suite *digest_e2e_suite(void);
+Suite *children_suite(void);

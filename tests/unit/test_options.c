@@ -15,9 +15,10 @@
 
 #include "pager/window.h"
 #include "tests/suites.h"
+#include "vmm/size.h"
 
 #define MIB	  (UINT64_C(1) << 20)
-#define WORDS_MAX 15
+#define WORDS_MAX 70
 
 static struct options o;
 static char said_out[4096], said_err[4096];
@@ -498,6 +499,9 @@ static const struct {
 	{{"g", "--module="}, "no file name"},
 	{{"g", "--module=,args"}, ",args"},
 	{{"g", "--initrd="}, "no file name"},
+	{{"g", "--child="}, "no file name"},
+	{{"g", "--child=a,stack=1K"}, "stack=1K"},
+	{{"g", "--child-pts=yes"}, "child-pts"},
 	{{"g", "--hypercalls="}, "--hypercalls "},
 	{{"g", "--hypercalls=hyperv"}, "hyperv"},
 	{{"g", "--lazy-ram=yes"}, "lazy-ram"},
@@ -536,19 +540,53 @@ START_TEST(bad_option_is_refused_by_name_and_value)
 }
 END_TEST
 
+START_TEST(children_are_modules_in_the_order_given)
+{
+	const char *given[] = {
+		"--module=m,text", "--child", "d/a.elf", "--child=b,stack=8K",
+		"--child-pts",	   "g",	      NULL};
+
+	ck_assert_int_eq(parse(given), OPTIONS_RUN);
+	ck_assert(o.child_pts);
+	ck_assert_uint_eq(o.nr_children, 2);
+	ck_assert_uint_eq(o.nr_modules, 3);
+	ck_assert_str_eq(o.modules[1].path, "d/a.elf");
+	ck_assert_str_eq(o.modules[1].args, "a");
+	ck_assert_uint_eq(o.children[0].module, 1);
+	ck_assert_str_eq(o.modules[2].args, "b");
+	ck_assert_uint_eq(o.children[1].module, 2);
+	ck_assert_uint_eq(o.children[1].stack, 8192);
+	options_fini(&o);
+}
+END_TEST
+
+START_TEST(child_65_is_refused)
+{
+	const char *given[67] = {NULL};
+
+	for (unsigned i = 0; i < 65; i++)
+		given[i] = i < 64 ? "--child=a.elf" : "--child=b.elf";
+	given[65] = "g";
+	ck_assert_int_eq(parse(given), OPTIONS_USAGE);
+	ck_assert_ptr_nonnull(
+		strstr(said_err,
+		       "vmm: --child b.elf: one child too many; at most 64\n"));
+	options_fini(&o);
+}
+END_TEST
+
 START_TEST(sizes_that_cannot_be_leave_the_result_alone)
 {
 	uint64_t bytes = 5;
 
-	ck_assert_int_eq(options_size("", &bytes), -EINVAL);
-	ck_assert_int_eq(options_size("0", &bytes), -EINVAL);
-	ck_assert_int_eq(options_size("3K", &bytes), -EINVAL);
-	ck_assert_int_eq(options_size("1P", &bytes), -EINVAL);
-	ck_assert_int_eq(options_size("17592186044416", &bytes), -ERANGE);
-	ck_assert_int_eq(options_size("18446744073709551616K", &bytes),
-			 -ERANGE);
+	ck_assert_int_eq(size_parse("", &bytes), -EINVAL);
+	ck_assert_int_eq(size_parse("0", &bytes), -EINVAL);
+	ck_assert_int_eq(size_parse("3K", &bytes), -EINVAL);
+	ck_assert_int_eq(size_parse("1P", &bytes), -EINVAL);
+	ck_assert_int_eq(size_parse("17592186044416", &bytes), -ERANGE);
+	ck_assert_int_eq(size_parse("18446744073709551616K", &bytes), -ERANGE);
 	ck_assert_uint_eq(bytes, 5);
-	ck_assert_int_eq(options_size("17592186044415", &bytes), 0);
+	ck_assert_int_eq(size_parse("17592186044415", &bytes), 0);
 	ck_assert_uint_eq(bytes, UINT64_MAX - (MIB - 1));
 }
 END_TEST
@@ -570,6 +608,7 @@ Suite *options_suite(void)
 	tcase_add_test(tc, names_of_protocols_and_pagers_are_known);
 	tcase_add_test(tc, machines_have_names);
 	tcase_add_test(tc, windows_are_whole_pages_up_to_the_largest);
+	tcase_add_test(tc, children_are_modules_in_the_order_given);
 	tcase_add_test(tc, information_address_is_taken_zero_included);
 	tcase_add_test(tc, statistics_are_text_unless_json_is_asked_for);
 	tcase_add_test(tc, seconds_may_have_a_fraction);
@@ -582,6 +621,7 @@ Suite *options_suite(void)
 	tc = tcase_create("bad");
 	tcase_add_loop_test(tc, bad_option_is_refused_by_name_and_value, 0,
 			    sizeof(bad) / sizeof(*bad));
+	tcase_add_test(tc, child_65_is_refused);
 	tcase_add_test(tc, sizes_that_cannot_be_leave_the_result_alone);
 	suite_add_tcase(s, tc);
 	return s;

@@ -19,6 +19,7 @@
 #include "pager/gpa.h"
 #include "pager/image.h"
 #include "pager/pager.h"
+#include "vmm/child/child_option.h"
 #include "vmm/machine.h"
 
 /* BOOT_AUTO takes the first of those up to BOOT_ELF whose mark is there. */
@@ -49,6 +50,10 @@ struct boot_params {
 	const char *loader_name;
 	const struct boot_module_option *modules;
 	size_t nr_modules;
+	/* Programs, which are modules, too; child_pts: with their page tables. */
+	const struct child_option *children;
+	size_t nr_children;
+	bool child_pts;
 	/* The setup header of the bzImage that the image comes out of, or NULL. */
 	const struct bzimage *bzimage;
 	bool mbi_addr_given;

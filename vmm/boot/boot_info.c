@@ -13,8 +13,8 @@
 #include "vmm/boot/bzimage.h"
 
 /* What is placed later splits entries of the map: the information itself,
- * firmware tables, reset code, page tables. */
-#define ENTRIES_LATER 8
+ * firmware tables, reset code, page tables, children. */
+#define ENTRIES_LATER 10
 
 static struct bootinfo describe(const struct boot_plan *plan)
 {
@@ -34,6 +34,9 @@ static struct bootinfo describe(const struct boot_plan *plan)
 		.shstrndx = image->shstrndx,
 		.has_image_base = plan->has_image_base,
 		.image_base = (uint32_t)image->segments[0].paddr,
+		.children = plan->children_tag,
+		.children_len =
+			plan->children_tag ? plan->children_tag->size : 0,
 		.rsdp = plan->firmware_bytes.bytes,
 		.rsdp_gpa = plan->firmware_bytes.bytes ? plan->firmware_gpa : 0,
 		.setup_header = bz ? bz->header : NULL,

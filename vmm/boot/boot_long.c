@@ -16,6 +16,7 @@ const struct boot_ops boot_long = {
 	.name = "long",
 	.info_name = "multiboot2 information",
 	.info_zone = {0, BOOT_BELOW_4G, false},
+	.has_children = true,
 	.has_sections = true,
 	.long_mode = true,
 	.info_size = mb2_info_size,

@@ -67,8 +67,9 @@ int boot_plan_take(struct boot_plan *plan, gpa_t start, uint64_t len, bool hot)
 	return 0;
 }
 
-static int place(struct boot_plan *plan, uint64_t len, struct boot_zone zone,
-		 bool hot, gpa_t *start)
+int boot_plan_place_aligned(struct boot_plan *plan, uint64_t len,
+			    uint64_t align, struct boot_zone zone, bool hot,
+			    gpa_t *start)
 {
 	struct gpa_range *taken = calloc(plan->nr_taken + 1, sizeof(*taken));
 	int rc;
@@ -77,7 +78,7 @@ static int place(struct boot_plan *plan, uint64_t len, struct boot_zone zone,
 		return -ENOMEM;
 	for (size_t i = 0; i < plan->nr_taken; i++)
 		taken[i] = plan->taken[i].range;
-	rc = memmap_place(&plan->map, taken, plan->nr_taken, len, PAGE_SIZE,
+	rc = memmap_place(&plan->map, taken, plan->nr_taken, len, align,
 			  zone.min, zone.max, zone.highest, start);
 	free(taken);
 	return rc ? rc : boot_plan_take(plan, *start, len, hot);
@@ -86,14 +87,16 @@ static int place(struct boot_plan *plan, uint64_t len, struct boot_zone zone,
 int boot_plan_place(struct boot_plan *plan, uint64_t len, gpa_t min, gpa_t max,
 		    bool hot, gpa_t *start)
 {
-	return place(plan, len, (struct boot_zone){min, max, false}, hot,
-		     start);
+	return boot_plan_place_aligned(plan, len, PAGE_SIZE,
+				       (struct boot_zone){min, max, false}, hot,
+				       start);
 }
 
 int boot_plan_place_in(struct boot_plan *plan, uint64_t len,
 		       struct boot_zone zone, bool hot, gpa_t *start)
 {
-	int rc = place(plan, len, zone, hot, start);
+	int rc =
+		boot_plan_place_aligned(plan, len, PAGE_SIZE, zone, hot, start);
 
 	return rc == -ENOSPC ? boot_plan_place(plan, len, PAGE_SIZE,
 					       BOOT_BELOW_4G, hot, start)

@@ -118,6 +118,8 @@ static int make_plan(struct boot_plan *plan, struct image_error *err)
 	if (!rc)
 		rc = boot_image_take(plan, err);
 	if (!rc)
+		rc = boot_open_children(plan, err);
+	if (!rc)
 		rc = boot_open_modules(plan, err);
 	if (!rc)
 		rc = boot_read_sections(plan);
@@ -131,6 +133,8 @@ static int make_plan(struct boot_plan *plan, struct image_error *err)
 		rc = set_entry(plan, err);
 	if (!rc)
 		rc = boot_place_modules(plan, err);
+	if (!rc)
+		rc = boot_place_children(plan, err);
 	if (!rc)
 		rc = boot_place_sections(plan);
 	if (!rc)
@@ -197,6 +201,8 @@ void boot_plan_destroy(struct boot_plan *plan)
 			close(plan->modules[i].fd);
 	free(plan->modules);
 	free(plan->info_modules);
+	child_set_destroy(plan->children);
+	free(plan->children_tag);
 	free(plan->own_cmdline);
 	free(plan->sections);
 	free((void *)(uintptr_t)plan->info_bytes.bytes);

@@ -10,6 +10,7 @@
 #include "vmm/boot/bootinfo.h"
 #include "vmm/boot/memmap.h"
 #include "vmm/boot/multiboot_address.h"
+#include "vmm/child/children.h"
 
 #define BOOT_BELOW_4G (UINT64_C(1) << 32)
 
@@ -24,6 +25,7 @@ struct boot_ops {
 	const char *name;
 	const char *info_name;	    /* of its information structure */
 	struct boot_zone info_zone; /* the structure's customary place */
+	bool has_children;	    /* and of children */
 	bool has_sections;	    /* it tells of ELF sections */
 	bool long_mode;		    /* entered in 64-bit mode; else 32-bit */
 	/*
@@ -79,6 +81,9 @@ struct boot_plan {
 	char *sections; /* section header table, NULL: none */
 	bool has_image_base;
 
+	struct child_set *children;	   /* NULL: none */
+	struct abi_children *children_tag; /* NULL: the guest is not told */
+
 	gpa_t info_gpa; /* the information structure, info_len bytes */
 	uint64_t info_len;
 	struct source_bytes info_bytes;
@@ -125,6 +130,11 @@ int boot_plan_take(struct boot_plan *plan, gpa_t start, uint64_t len, bool hot);
 int boot_plan_place(struct boot_plan *plan, uint64_t len, gpa_t min, gpa_t max,
 		    bool hot, gpa_t *start);
 
+/* The same at a multiple of align, a power of two of at least a page. */
+int boot_plan_place_aligned(struct boot_plan *plan, uint64_t len,
+			    uint64_t align, struct boot_zone zone, bool hot,
+			    gpa_t *start);
+
 /* In the zone, or, where that has no room, the lowest place below 4 GiB except
  * page 0. */
 int boot_plan_place_in(struct boot_plan *plan, uint64_t len,
@@ -162,6 +172,11 @@ bool boot_is_linux(const struct boot_plan *plan);
 /* boot_modules.c */
 int boot_open_modules(struct boot_plan *plan, struct image_error *err);
 int boot_place_modules(struct boot_plan *plan, struct image_error *err);
+
+/* boot_children.c: the children's files; then, when everything else but sections
+ * has its place, their pages and page tables. */
+int boot_open_children(struct boot_plan *plan, struct image_error *err);
+int boot_place_children(struct boot_plan *plan, struct image_error *err);
 
 /* boot_sections.c: the section header table, if it is fit to be passed on; then,
  * when everything else has its place, room for the sections' data. */

@@ -43,6 +43,10 @@ struct bootinfo {
 	 * in guest memory. */
 	const void *rsdp;
 	gpa_t rsdp_gpa;
+	/* Multiboot2: a whole tag (struct abi_children), of a multiple of 8
+	 * bytes. */
+	const void *children;
+	size_t children_len;
 	/* Linux: the file's setup header, of len bytes; NULL: it has none. */
 	const void *setup_header;
 	size_t setup_header_len;

@@ -144,6 +144,7 @@ static size_t put_info(const struct bootinfo *info, void *out)
 		put_rsdp(&t, INFO_OLD_RSDP, info->rsdp, BOOTINFO_OLD_RSDP_LEN);
 		put_rsdp(&t, INFO_RSDP, info->rsdp, BOOTINFO_RSDP_LEN);
 	}
+	blob_put(&t.w, info->children, info->children_len);
 	tag_start(&t, INFO_END);
 	tag_finish(&t);
 

@@ -23,6 +23,7 @@ Suite *pt_change_suite(void);
 Suite *pt_relocation_suite(void);
 Suite *pt_random_suite(void);
 Suite *pt_vectors_suite(void);
+Suite *vspace_suite(void);
 Suite *pt_blob_suite(void);
 Suite *child_suite(void);
 Suite *boot_children_suite(void);

@@ -142,3 +142,4 @@ Suite *digest_e2e_suite(void);
 Suite *children_suite(void);
 Suite *frames_e2e_suite(void);
 Suite *gdb_suite(void);
+Suite *parent_suite(void);

@@ -22,6 +22,7 @@ static Suite *(*const suites[])(void) = {
 	pt_relocation_suite,
 	pt_random_suite,
 	pt_vectors_suite,
+	vspace_suite,
 	pt_blob_suite,
 	child_suite,
 	boot_children_suite,

@@ -138,7 +138,8 @@ GUEST_CFLAGS := -std=gnu11 -O2 -m64 -ffreestanding -fno-stack-protector \
 	-fno-omit-frame-pointer \
 	-fno-asynchronous-unwind-tables -fcf-protection=none \
 	-fno-delete-null-pointer-checks -fno-tree-loop-distribute-patterns \
-	-Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -I.
+	-Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -I. \
+	$(if $(WERROR),-Werror)
 GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none \
 	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
 GUEST_VIRT := 0xffffffff80000000

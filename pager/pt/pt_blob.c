@@ -215,7 +215,7 @@ static enum pt_status read_entry(struct reader *r, unsigned level,
 static enum pt_status read_entries(struct reader *r, unsigned level,
 				   uint64_t offset, uint64_t limit, gva_t base)
 {
-	const uint64_t *table;
+	const uint64_t *table = NULL;
 	enum pt_status status = read_table(r->blob, offset, limit, &table);
 
 	if (!status && !r->budget--)

@@ -42,37 +42,34 @@ enum input_option {
 };
 
 /* For a command's table of long options. */
-#define INPUT_OPTIONS                                                          \
-	{"mem", required_argument, NULL, INPUT_MEM},                           \
-		{"elf", required_argument, NULL, INPUT_ELF},                   \
-		{"cpu", required_argument, NULL, INPUT_CPU},                   \
-		{"cr0", required_argument, NULL, INPUT_CR0},                   \
-		{"cr3", required_argument, NULL, INPUT_CR3},                   \
-		{"cr4", required_argument, NULL, INPUT_CR4},                   \
-		{"efer", required_argument, NULL, INPUT_EFER},                 \
-		{"eptp", required_argument, NULL, INPUT_EPTP},                 \
-		{"satp", required_argument, NULL, INPUT_SATP},                 \
-		{"ttbr0", required_argument, NULL, INPUT_TTBR0},               \
-		{"phys-bits", required_argument, NULL, INPUT_PHYS_BITS},       \
-		{"no-gb-pages", no_argument, NULL, INPUT_NO_GB_PAGES},         \
-		{"no-pse36", no_argument, NULL, INPUT_NO_PSE36},               \
-		{"no-execute-only", no_argument, NULL, INPUT_NO_EXECUTE_ONLY}, \
-		{"json", no_argument, NULL, INPUT_JSON},                       \
-	{                                                                      \
-		"help", no_argument, NULL, 'h'                                 \
+#define INPUT_TAKES(name, code)                     \
+	{                                           \
+		name, required_argument, NULL, code \
 	}
-#define INPUT_ACCESS_OPTIONS                                     \
-	{"read", no_argument, NULL, INPUT_READ},                 \
-		{"write", no_argument, NULL, INPUT_WRITE},       \
-		{"fetch", no_argument, NULL, INPUT_FETCH},       \
-		{"user", no_argument, NULL, INPUT_USER},         \
-		{"ac", no_argument, NULL, INPUT_AC},             \
-		{"implicit", no_argument, NULL, INPUT_IMPLICIT}, \
-		{"pkru", required_argument, NULL, INPUT_PKRU},   \
-		{"sum", no_argument, NULL, INPUT_SUM},           \
-	{                                                        \
-		"mxr", no_argument, NULL, INPUT_MXR              \
+#define INPUT_FLAG(name, code)                \
+	{                                     \
+		name, no_argument, NULL, code \
 	}
+#define INPUT_OPTIONS                                                         \
+	INPUT_TAKES("mem", INPUT_MEM), INPUT_TAKES("elf", INPUT_ELF),         \
+		INPUT_TAKES("cpu", INPUT_CPU), INPUT_TAKES("cr0", INPUT_CR0), \
+		INPUT_TAKES("cr3", INPUT_CR3), INPUT_TAKES("cr4", INPUT_CR4), \
+		INPUT_TAKES("efer", INPUT_EFER),                              \
+		INPUT_TAKES("eptp", INPUT_EPTP),                              \
+		INPUT_TAKES("satp", INPUT_SATP),                              \
+		INPUT_TAKES("ttbr0", INPUT_TTBR0),                            \
+		INPUT_TAKES("phys-bits", INPUT_PHYS_BITS),                    \
+		INPUT_FLAG("no-gb-pages", INPUT_NO_GB_PAGES),                 \
+		INPUT_FLAG("no-pse36", INPUT_NO_PSE36),                       \
+		INPUT_FLAG("no-execute-only", INPUT_NO_EXECUTE_ONLY),         \
+		INPUT_FLAG("json", INPUT_JSON), INPUT_FLAG("help", 'h')
+#define INPUT_ACCESS_OPTIONS                                                   \
+	INPUT_FLAG("read", INPUT_READ), INPUT_FLAG("write", INPUT_WRITE),      \
+		INPUT_FLAG("fetch", INPUT_FETCH),                              \
+		INPUT_FLAG("user", INPUT_USER), INPUT_FLAG("ac", INPUT_AC),    \
+		INPUT_FLAG("implicit", INPUT_IMPLICIT),                        \
+		INPUT_TAKES("pkru", INPUT_PKRU), INPUT_FLAG("sum", INPUT_SUM), \
+		INPUT_FLAG("mxr", INPUT_MXR)
 
 /* What --help says of them. */
 extern const char input_help[];

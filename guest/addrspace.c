@@ -29,13 +29,6 @@
 #define PF_WRITE 0x02
 #define PF_FETCH 0x10
 
-/* SDM, ELF gABI 4: as far as it is looked at. */
-struct section {
-	uint32_t name, type;
-	uint64_t flags, addr, offset, size;
-};
-#define SHF_ALLOC 2
-
 static uint8_t page_of_ee[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE))) = {
 	[0 ... PAGE_SIZE - 1] = 0xee,
 };
@@ -105,9 +98,7 @@ static void find_image(const struct mb2_info *info)
 	CHECK(tag);
 	image_start = UINT64_MAX;
 	for (uint32_t i = 0; i < tag->num; i++) {
-		const struct section *section =
-			(const void *)((const char *)(tag + 1) +
-				       (uint64_t)i * tag->entsize);
+		const struct mb2_section *section = mb2_section(tag, i);
 		gpa_t start = phys((void *)section->addr);
 
 		if (!(section->flags & SHF_ALLOC) || !section->size)

@@ -53,3 +53,12 @@ uint32_t mb2_memory_type(const struct mb2_info *info, uint64_t addr)
 	}
 	return 0;
 }
+
+const struct mb2_section *mb2_section(const struct mb2_elf_sections *sections,
+				      uint32_t i)
+{
+	CHECK(i < sections->num &&
+	      sections->entsize >= sizeof(struct mb2_section));
+	return (const void *)((const char *)(sections + 1) +
+			      (uint64_t)i * sections->entsize);
+}

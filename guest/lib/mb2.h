@@ -51,9 +51,18 @@ struct mb2_mmap_entry {
 	uint32_t type, reserved;
 };
 
-struct mb2_elf_sections { /* 3.6.7 */
+struct mb2_elf_sections { /* 3.6.7; then num headers of entsize bytes */
 	struct mb2_tag tag;
 	uint32_t num, entsize, shndx;
+};
+
+#define SHF_ALLOC 2 /* part of the image */
+
+struct mb2_section { /* ELF64's (gABI 4), as far as it is looked at */
+	uint32_t name, type;
+	uint64_t flags;
+	uint64_t addr; /* physical, unless it is part of the image */
+	uint64_t offset, size;
 };
 
 struct mb2_load_base { /* 3.6.21 */
@@ -68,6 +77,10 @@ const struct mb2_tag *mb2_next(const struct mb2_info *info,
 
 /* The first tag of the type, or null. */
 const void *mb2_find(const struct mb2_info *info, enum mb2_type type);
+
+/* Section header i < sections->num. */
+const struct mb2_section *mb2_section(const struct mb2_elf_sections *sections,
+				      uint32_t i);
 
 /* The command line; "" when there is none. */
 const char *mb2_cmdline(const struct mb2_info *info);

@@ -10,11 +10,10 @@ extern const char image_end[]; /* link.ld: physical */
 
 static struct gpa_range unused; /* RAM that is */
 
-/* Behind the image and all modules. */
-static gpa_t behind_files(const struct mb2_info *info)
+static gpa_t behind_modules(const struct mb2_info *info)
 {
 	const struct mb2_tag *tag = NULL;
-	gpa_t end = phys(image_end);
+	gpa_t end = 0;
 
 	while ((tag = mb2_next(info, tag))) {
 		const struct mb2_module *module = (const void *)tag;
@@ -22,6 +21,36 @@ static gpa_t behind_files(const struct mb2_info *info)
 		if (tag->type == MB2_MODULE && module->end > end)
 			end = module->end;
 	}
+	return end;
+}
+
+/* The symbol table, say, is no part of the image, but in memory. */
+static gpa_t behind_sections(const struct mb2_info *info)
+{
+	const struct mb2_elf_sections *tag = mb2_find(info, MB2_ELF_SECTIONS);
+	gpa_t end = 0;
+
+	for (uint32_t i = 0; tag && i < tag->num; i++) {
+		const struct mb2_section *section = mb2_section(tag, i);
+		gpa_t behind = phys((void *)section->addr) + section->size;
+
+		if (behind > end)
+			end = behind;
+	}
+	return end;
+}
+
+/* Whatever a loader has put into memory that it calls usable. */
+static gpa_t behind_files(const struct mb2_info *info)
+{
+	const gpa_t modules = behind_modules(info);
+	const gpa_t sections = behind_sections(info);
+	gpa_t end = phys(image_end);
+
+	if (modules > end)
+		end = modules;
+	if (sections > end)
+		end = sections;
 	return page_up(end);
 }
 

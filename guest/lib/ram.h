@@ -19,8 +19,9 @@ static inline void *high(gpa_t pa)
 	return (void *)(HIGH_HALF + pa);
 }
 
-/* Finds the largest range of RAM in the first GiB that neither image nor module
- * nor anything that the memory map reserves is in. Once, before ram_page. */
+/* Finds the largest range of RAM in the first GiB that has neither image, module
+ * nor section in it, nor anything that the memory map reserves. Once, before
+ * ram_page. */
 void ram_init(const struct mb2_info *info);
 
 /* A page that nobody has touched yet, thus of zeros. CHECKs that there is one. */

@@ -115,6 +115,7 @@ END_TEST
 /* Lines of a trace: in all, and those of one page, with its source. */
 struct traced {
 	unsigned pages, zeroed, of_page;
+	unsigned behind; /* the image, but from its file */
 	char source[512];
 };
 
@@ -134,6 +135,8 @@ static struct traced trace(const char *text, uint64_t gpa)
 		t.pages += nr;
 		if (!strcmp(source, "-"))
 			t.zeroed += nr;
+		else if (start >= (symbol("image_end") & 0x7fffffff))
+			t.behind += nr;
 		if (start != gpa)
 			continue;
 		ck_assert_uint_eq(nr, 1);
@@ -156,6 +159,8 @@ START_TEST(host_brings_the_file_page_and_the_zeroed_one)
 	ck_assert_str_eq(file.source, must_built(IMAGE));
 	ck_assert_uint_eq(zero.of_page, 1);
 	ck_assert_str_eq(zero.source, "-");
+	/* Its symbol table lies there, and is nobody's new frame. */
+	ck_assert_uint_eq(zero.behind, 0);
 	ck_assert_double_eq(run_number(run->err.bytes, "\"pages_zeroed\":"),
 			    zero.zeroed);
 	ck_assert_double_eq(run_number(run->err.bytes, "\"pages_present\":"),

@@ -66,6 +66,7 @@ static const struct {
 	{"guest/balloon.elf", "", {"--balloon", "-q"}},
 	{"guest/xen.elf", "", {"--hypercalls=xen", "-q"}},
 	{"guest/xen32.elf", "", {"--hypercalls=xen", "-q"}},
+	{"guest/addrspace.elf", "", {"-q", "-q"}},
 	{"guest/crash.elf", "", {"-q", "-q"}},
 	{"guest/crash32.elf", "", {"-q", "-q"}},
 	{"guest.elf", "cpus=1", {"-q", "-q"}},

@@ -146,7 +146,7 @@ GUEST_C_PROGRAMS := status badport hlt echo faraway pc xen frames dmaframe
 GUEST_BARE_PROGRAMS := hello triple spin halt
 GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) touch lowzero \
 	long elf32 mb1 mb1-address pvh pvh32 xen32 hostile \
-	crash crash32 taken balloon addrspace
+	crash crash32 taken balloon addrspace parent
 
 GUEST_LIB := $(GO)/lib/cpu.o $(GO)/lib/trap.o $(GO)/lib/smp.o \
 	$(GO)/lib/print.o $(GO)/lib/mb2.o $(GO)/lib/option.o
@@ -161,7 +161,11 @@ GUEST_SPACE := $(GO)/lib/vspace.o $(GO)/lib/ram.o \
 	$(patsubst pager/%.c,$(GO)/pager/%.o,$(wildcard pager/pt/*.c))
 GUEST_SPARE := -Wl$(comma)--gc-sections
 
-GUEST_ELFS := $(BUILD)/guest.elf $(GUEST_PROGRAMS:%=$(GB)/%.elf)
+GUEST_PARENT := $(addprefix $(GO)/parent/,main.o children.o window.o run.o)
+GUEST_CHILDREN := hello border share fault crash
+
+GUEST_ELFS := $(BUILD)/guest.elf $(GUEST_PROGRAMS:%=$(GB)/%.elf) \
+	$(GUEST_CHILDREN:%=$(GB)/children/%.elf)
 
 guests: $(GUEST_ELFS) $(BUILD)/init ## build the guest programs
 bench-guests: $(BUILD)/bench/touch256.elf ## build the 256 MiB guest
@@ -240,9 +244,16 @@ $(GB)/long.elf: $(GO)/long.o $(GO)/long-entry.o $(GO)/lib/print.o \
 	$(call guest_ld,-Wl$(comma)--defsym=VIRT_BASE=$(GUEST_VIRT))
 $(GB)/crash.elf: $(GO)/crash.o $(GUEST_START_HIGH) guest/link.ld
 	$(call guest_ld,-Wl$(comma)--defsym=VIRT_BASE=$(GUEST_VIRT))
-$(GB)/addrspace.elf: $(GO)/addrspace.o $(GUEST_SPACE) $(GUEST_START_HIGH) \
+$(GB)/addrspace.elf: $(GO)/addrspace.o
+$(GB)/parent.elf: $(GUEST_PARENT)
+$(GB)/addrspace.elf $(GB)/parent.elf: $(GUEST_SPACE) $(GUEST_START_HIGH) \
 		guest/link.ld
 	$(call guest_ld,-Wl$(comma)--defsym=VIRT_BASE=$(GUEST_VIRT) $(GUEST_SPARE))
+# Ring 3, at low addresses of their own.
+$(GO)/children/%.o: GUEST_CFLAGS += -mcmodel=small
+$(GUEST_CHILDREN:%=$(GB)/children/%.elf): $(GB)/children/%.elf: \
+		$(GO)/children/%.o guest/children/child.ld
+	$(call guest_ld)
 $(GB)/elf32.elf $(GB)/xen32.elf $(GB)/crash32.elf: $(GB)/%.elf: $(GO)/%.o guest/link.ld
 	$(call guest_ld,-m32)
 $(GB)/pvh.elf: $(GO)/pvh.o $(GO)/lib/start-pvh.o $(GUEST_LIB) guest/link.ld

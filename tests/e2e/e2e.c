@@ -35,6 +35,7 @@ int main(int argc, char *argv[])
 	srunner_add_suite(runner, balloon_suite());
 	srunner_add_suite(runner, digest_e2e_suite());
 	srunner_add_suite(runner, frames_e2e_suite());
+	srunner_add_suite(runner, parent_suite());
 	srunner_add_suite(runner, linux_suite());
 	srunner_add_suite(runner, linux_net_suite());
 	srunner_add_suite(runner, with_kvm_suite());

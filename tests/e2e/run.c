@@ -196,11 +196,11 @@ void run_start(struct run *run, const char *const words[])
 {
 	const char *program = run->program ? run->program : must_built("vmm");
 	struct ends child = {.end = -1};
-	char *argv[64] = {(char *)(uintptr_t)program};
+	char *argv[160] = {(char *)(uintptr_t)program};
 	int fds[2], n = 0;
 
 	for (; words[n]; n++) {
-		ck_assert_int_lt(n, 62);
+		ck_assert_int_lt(n, 158);
 		argv[n + 1] = (char *)(uintptr_t)words[n];
 	}
 	run->end_fd = -1;

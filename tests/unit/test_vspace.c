@@ -37,7 +37,8 @@ static uint64_t *entry_at(gpa_t at)
 {
 	ck_assert_uint_ge(at, BASE);
 	ck_assert_uint_lt(at, BASE + sizeof(memory));
-	return &memory[0][(at - BASE) / 8];
+	at -= BASE;
+	return &memory[at / PAGE_SIZE][at % PAGE_SIZE / 8];
 }
 
 static int read_entries(void *ctx, gpa_t at, unsigned bytes, uint64_t *entries,

@@ -412,9 +412,11 @@ check-nested: $(BUILD)/tests/kvm $(BUILD)/tests/e2e $(BUILD)/vmm $(BUILD)/vmm-in
 # build/.
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang
-FUZZERS := fuzz_image fuzz_multiboot fuzz_multiboot2 fuzz_virtqueue fuzz_walk fuzz_gdb
+FUZZERS := fuzz_child fuzz_gdb fuzz_image fuzz_multiboot fuzz_multiboot2 fuzz_virtqueue fuzz_walk
 FUZZ_SOURCES_fuzz_image := pager/image_open.c pager/image_check.c pager/image_kind.c \
 	pager/image_note.c pager/source.c pager/symbols.c
+FUZZ_SOURCES_fuzz_child := $(wildcard vmm/child/*.c pager/pt/*.c pager/image_*.c) pager/source.c \
+	vmm/size.c vmm/error.c
 FUZZ_MULTIBOOT := vmm/boot/multiboot_address.c vmm/boot/multiboot_parse.c
 FUZZ_SOURCES_fuzz_multiboot := vmm/boot/multiboot_header.c $(FUZZ_MULTIBOOT)
 FUZZ_SOURCES_fuzz_multiboot2 := vmm/boot/multiboot2_header.c $(FUZZ_MULTIBOOT)

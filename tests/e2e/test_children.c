@@ -311,6 +311,44 @@ START_TEST(guest_that_does_not_know_the_tag_goes_on)
 }
 END_TEST
 
+static const struct {
+	const char *child, *words;
+} family[] = {
+	{"guest/children/hello.elf", ""},
+	{"guest/children/share.elf", ",share=ring:0x40000000:2M"},
+	{"guest/children/share.elf",
+	 ",share=ring:0x40000000:2M,share=x:0x1000:8K,stack=0"},
+	{"guest/children/crash.elf", ",backed=false,stack=64K"},
+};
+
+START_TEST(parent_tells_line_by_line_what_is_told_offline)
+{
+	const char *vmm[4 + 2 * NR(family) + 1] = {
+		must_built("guest/parent.elf"), "--child-pts", "-a", "dump"};
+	const char *inspect[2 + NR(family) + 1] = {"children", "--verify"};
+	char args[NR(family)][512], *verified;
+	struct run *told, *by_file;
+
+	for (int i = 0; i < NR(family); i++) {
+		snprintf(args[i], sizeof(args[i]), "%s%s",
+			 must_built(family[i].child), family[i].words);
+		vmm[4 + 2 * i] = "--child";
+		vmm[5 + 2 * i] = inspect[2 + i] = args[i];
+	}
+	by_file = inspect_words(inspect);
+	run_is(by_file, 0);
+	verified = strrchr(by_file->out.bytes, '\n');
+	ck_assert_ptr_nonnull(verified);
+	*verified = '\0';
+	verified = strrchr(by_file->out.bytes, '\n');
+	ck_assert_ptr_nonnull(strstr(verified, " pages verified"));
+	verified[1] = '\0';
+	told = run_words(vmm);
+	run_is(told, 0);
+	run_out_is(told, by_file->out.bytes);
+}
+END_TEST
+
 START_TEST(children_without_page_tables_are_modules_of_any_protocol)
 {
 	struct run *run = VMM(must_built("guest/mb1.elf"), "--child",
@@ -349,6 +387,7 @@ static void fill_offline(TCase *tc)
 static void fill_guests(TCase *tc)
 {
 	must_add_folder(tc);
+	tcase_add_test(tc, parent_tells_line_by_line_what_is_told_offline);
 	tcase_add_test(tc, guest_that_does_not_know_the_tag_goes_on);
 	tcase_add_test(
 		tc, children_without_page_tables_are_modules_of_any_protocol);

@@ -35,8 +35,8 @@ void child_set_destroy(struct child_set *set);
 uint64_t child_set_bytes(const struct child_set *set);
 uint64_t child_set_align(const struct child_set *set);
 
-/* Composes tables and frame array for a region at this address. Once. 0 or
- * -ENOMEM. */
+/* Composes tables and frame array for a region at this address, which is aligned
+ * as above. Once. 0 or -ENOMEM. */
 int child_set_build(struct child_set *set, gpa_t region);
 
 /* Bytes of the tag. */

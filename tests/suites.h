@@ -27,7 +27,6 @@ Suite *vspace_suite(void);
 Suite *pt_blob_suite(void);
 Suite *child_suite(void);
 Suite *boot_children_suite(void);
-Suite *vspace_suite(void);
 Suite *symbols_suite(void);
 Suite *recent_suite(void);
 Suite *resident_suite(void);

@@ -26,7 +26,6 @@ static Suite *(*const suites[])(void) = {
 	pt_blob_suite,
 	child_suite,
 	boot_children_suite,
-	vspace_suite,
 	bus_suite,
 	uart_suite,
 	ioapic_suite,

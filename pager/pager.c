@@ -156,7 +156,7 @@ static void nudge(struct pager *pager)
 	(void)n;
 }
 
-int pager_load(struct pager *pager, gpa_t gpa, uint64_t len)
+static int load(struct pager *pager, gpa_t gpa, uint64_t len, pid_t debugger)
 {
 	int rc;
 
@@ -164,10 +164,20 @@ int pager_load(struct pager *pager, gpa_t gpa, uint64_t len)
 		return pager_failure(pager) ? -EIO : 0;
 	if (service_drained(&pager->service))
 		return 0;
-	rc = service_load(&pager->service, gpa, len);
+	rc = service_load(&pager->service, gpa, len, debugger);
 	if (service_drained(&pager->service))
 		nudge(pager); /* nothing is left for the handler to do */
 	return rc;
+}
+
+int pager_load(struct pager *pager, gpa_t gpa, uint64_t len)
+{
+	return load(pager, gpa, len, 0);
+}
+
+int pager_load_debugger(struct pager *pager, gpa_t gpa, uint64_t len, pid_t tid)
+{
+	return load(pager, gpa, len, tid);
 }
 
 /* Arming. */
@@ -499,6 +509,7 @@ void pager_stats(const struct pager *pager, struct pager_stats *stats)
 		.unmaps = pager->service.unmaps,
 		.maps = pager->service.maps,
 		.denied = pager->service.denied,
+		.pages_debugger = pager->service.debugger_pages,
 	};
 	for (int i = 0; i < 4; i++)
 		stats->windows[i] = pager->service.window_count[i];

@@ -110,6 +110,11 @@ int pager_arm(struct pager *pager, const struct pager_memory *memory,
  */
 int pager_load(struct pager *pager, gpa_t gpa, uint64_t len);
 
+/* As pager_load, for a debugger: its pages are counted as such (pager_stats), and
+ * its events are thread tid's. */
+int pager_load_debugger(struct pager *pager, gpa_t gpa, uint64_t len,
+			pid_t tid);
+
 /*
  * Gives memory back to the host: the whole pages inside [gpa, gpa + len), which
  * from now on are zeros until written to, never their source's bytes and never
@@ -207,6 +212,7 @@ struct pager_stats {
 	uint64_t reloads;	  /* pages brought again after pager_unmap */
 	uint64_t unmaps, maps;	  /* calls that did something */
 	uint64_t denied;	  /* calls of on_fault */
+	uint64_t pages_debugger;  /* brought by pager_load_debugger */
 };
 
 /* Any thread, any time after pager_arm. A page may be seen by those who touch it

@@ -66,7 +66,7 @@ static int lock(const struct spot *s, bool content)
 		if (!content || state == PAGE_PRESENT || state == PAGE_UNMAPPED)
 			return (int)state;
 		unlock(s, state);
-		rc = service_load(s->service, s->gpa, PAGE_SIZE);
+		rc = service_load(s->service, s->gpa, PAGE_SIZE, 0);
 		if (rc)
 			return rc;
 	}

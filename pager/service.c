@@ -49,6 +49,7 @@ struct visit {
 	const struct region *region;
 	void *buffer;	/* WINDOW_MAX pages */
 	unsigned pages; /* published so far */
+	pid_t debugger; /* whose load it is, or 0 */
 };
 
 static uint64_t index_of(const struct visit *v, gpa_t gpa)
@@ -291,6 +292,10 @@ static void account(const struct visit *v, gpa_t gpa, pid_t tid,
 	atomic_fetch_add(&v->service->faults, 1);
 	atomic_fetch_add(&v->service->window_count[class], 1);
 	recent_add(&v->service->recent, &event);
+	if (v->debugger) {
+		atomic_fetch_add(&v->service->debugger_pages, v->pages);
+		event.tid = v->debugger;
+	}
 	if (!v->service->on_event)
 		return;
 	service_name_source(v->service, &event);
@@ -434,12 +439,13 @@ static bool settled(const struct visit *v, gpa_t gpa)
 	return state == PAGE_PRESENT || state == PAGE_DISCARDED;
 }
 
-int service_load(struct service *service, gpa_t gpa, uint64_t len)
+int service_load(struct service *service, gpa_t gpa, uint64_t len,
+		 pid_t debugger)
 {
 	/* Of the last byte; a range that wraps ends with the address space. */
 	gpa_t last = gpa + len - 1 < gpa ? UINT64_MAX : gpa + len - 1;
 	uint64_t left = ((page_down(last) - page_down(gpa)) >> PAGE_SHIFT) + 1;
-	struct visit v = {.service = service};
+	struct visit v = {.service = service, .debugger = debugger};
 	int rc = 0;
 
 	for (gpa = page_down(gpa); left; gpa += (uint64_t)rc * PAGE_SIZE) {

@@ -45,6 +45,7 @@ struct service {
 	_Atomic uint64_t settled, discarded;
 	_Atomic uint64_t reloads, unmaps, maps, denied; /* struct pager_stats */
 	_Atomic uint64_t faults, bytes_read, zeroed, window_count[4];
+	_Atomic uint64_t debugger_pages;
 	struct recent recent;
 };
 
@@ -56,8 +57,10 @@ void service_fini(struct service *service);
 /* Serves one fault. The handler thread. */
 void service_fault(struct service *service, const struct uffd_fault *fault);
 
-/* pager_load. Any thread but the handler. */
-int service_load(struct service *service, gpa_t gpa, uint64_t len);
+/* pager_load, or pager_load_debugger with its thread. Any thread but the
+ * handler. */
+int service_load(struct service *service, gpa_t gpa, uint64_t len,
+		 pid_t debugger);
 
 /*
  * Makes the pages of [gpa, gpa + len), which is whole pages, discarded, as far

@@ -7,11 +7,12 @@
 #include <linux/filter.h>
 #include <stdint.h>
 
-/* A thread's filter. */
+/* A thread's filter: which bits are set. */
 enum sandbox_role {
-	SANDBOX_THREAD, /* every thread's, but for: */
-	SANDBOX_DUMPER, /* the main thread's with --dump */
-	SANDBOX_ROLES
+	SANDBOX_THREAD = 0,
+	SANDBOX_DUMPER = 1, /* the main thread, if it makes or removes files */
+	SANDBOX_DEBUGGED = 2, /* every thread with --gdb */
+	SANDBOX_ROLES = 4
 };
 
 /*

@@ -27,13 +27,15 @@
 static const char *const role_names[] = {
 	[SANDBOX_THREAD] = "SANDBOX_THREAD",
 	[SANDBOX_DUMPER] = "SANDBOX_DUMPER",
+	[SANDBOX_DEBUGGED] = "SANDBOX_DEBUGGED",
+	[SANDBOX_DEBUGGED | SANDBOX_DUMPER] = "SANDBOX_DEBUGGED_DUMPER",
 };
 static_assert(sizeof(role_names) / sizeof(*role_names) == SANDBOX_ROLES,
 	      "every role has a name");
 
 static bool applies(const struct rule *rule, enum sandbox_role role)
 {
-	return !rule->dumper || role == SANDBOX_DUMPER;
+	return !(rule->only & ~(unsigned)role);
 }
 
 static void check(int rc, const char *what)
@@ -126,9 +128,9 @@ static void put_filters(void)
 		put_filter((enum sandbox_role)role);
 	printf("static const struct filter filters[SANDBOX_ROLES] = {\n");
 	for (int role = 0; role < SANDBOX_ROLES; role++)
-		printf("\t[%s] = {%s_insns, sizeof(%s_insns) / "
+		printf("\t[%d] = {%s_insns, sizeof(%s_insns) / "
 		       "sizeof(*%s_insns)},\n",
-		       role_names[role], role_names[role], role_names[role],
+		       role, role_names[role], role_names[role],
 		       role_names[role]);
 	printf("};\n");
 }

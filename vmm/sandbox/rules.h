@@ -33,15 +33,17 @@ struct condition {
 
 struct rule {
 	int call;		  /* SCMP_SYS */
-	bool dumper;		  /* SANDBOX_DUMPER alone */
+	unsigned only;		  /* roles that have all of these bits */
 	struct condition when[2]; /* all must hold */
 };
 
 /* clang-format off */
-#define ALLOW(call)          {SCMP_SYS(call), false, {{0}}}
-#define ALLOW_IF(call, ...)  {SCMP_SYS(call), false, {__VA_ARGS__}}
-#define DUMPER(call)         {SCMP_SYS(call), true, {{0}}}
-#define DUMPER_IF(call, ...) {SCMP_SYS(call), true, {__VA_ARGS__}}
+#define ALLOW(call)          {SCMP_SYS(call), 0, {{0}}}
+#define ALLOW_IF(call, ...)  {SCMP_SYS(call), 0, {__VA_ARGS__}}
+#define DUMPER(call)         {SCMP_SYS(call), SANDBOX_DUMPER, {{0}}}
+#define DUMPER_IF(call, ...) {SCMP_SYS(call), SANDBOX_DUMPER, {__VA_ARGS__}}
+#define DEBUGGED(call)       {SCMP_SYS(call), SANDBOX_DEBUGGED, {{0}}}
+#define DEBUGGED_IF(call, ...) {SCMP_SYS(call), SANDBOX_DEBUGGED, {__VA_ARGS__}}
 
 /* 32-bit arguments: the kernel does not look at the upper half, so nor do we. */
 #define IS(arg, value)   {arg, UINT32_MAX, (uint32_t)(value)}
@@ -205,7 +207,7 @@ static const struct rule rules[] = {
 	/* --- The core of --dump ------------------------------------------ */
 
 	/* A new file beside the one that it replaces, in the one folder that
-	 * sandbox.c leaves. */
+	 * sandbox.c leaves; and the socket of --gdb. */
 	DUMPER_IF(openat, HAS(2, O_CREAT | O_EXCL)),
 	DUMPER_IF(open, HAS(1, O_CREAT | O_EXCL)),
 	DUMPER(rename),
@@ -215,6 +217,14 @@ static const struct rule rules[] = {
 	DUMPER(unlinkat),
 	DUMPER(ftruncate),
 	DUMPER(rt_sigpending), /* does somebody want an end? */
+
+	/* --- --gdb ------------------------------------------------------- */
+
+	DEBUGGED(accept4),
+	DEBUGGED_IF(ioctl, IS(1, KVM_SET_GUEST_DEBUG)),
+	DEBUGGED_IF(ioctl, IS(1, KVM_SET_SREGS)),
+	DEBUGGED_IF(ioctl, IS(1, KVM_GET_FPU)),
+	DEBUGGED_IF(ioctl, IS(1, KVM_SET_FPU)),
 
 #ifdef SANITIZED
 	/* --- Sanitizers -------------------------------------------------- */

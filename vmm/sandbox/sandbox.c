@@ -28,7 +28,8 @@
 
 /* Set by sandbox_init, before there are other threads; constant after. */
 static bool on;
-static const char *dump;
+static const char *dump, *debugger_socket;
+static unsigned role; /* bits that all threads have */
 
 static long seccomp(unsigned operation, unsigned flags, const void *args)
 {
@@ -60,6 +61,18 @@ int sandbox_init(const char *dump_path, struct error *err)
 	return 0;
 }
 
+void sandbox_allow_debugger(const char *socket)
+{
+	role |= SANDBOX_DEBUGGED;
+	debugger_socket = socket;
+}
+
+/* Does the main thread make or remove files at the end? */
+static bool has_files(void)
+{
+	return dump || debugger_socket;
+}
+
 /* Those of the calling thread, except what is kept: a set of bits. */
 static int drop_capabilities(uint32_t kept)
 {
@@ -79,13 +92,13 @@ static int drop_capabilities(uint32_t kept)
 	return syscall(SYS_capset, &header, data) ? -errno : 0;
 }
 
-static int install(enum sandbox_role role, bool all_threads)
+static int install(unsigned bits, bool all_threads)
 {
 	/* Kernels before 5.16 would slow down the guest as well, against
 	 * speculation past stores, which a filter does nothing about. */
 	const unsigned flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW |
 			       (all_threads ? SECCOMP_FILTER_FLAG_TSYNC : 0);
-	const struct filter *filter = &filters[role];
+	const struct filter *filter = &filters[bits];
 	struct sock_filter insns[FILTER_MAX];
 	const struct sock_fprog program = {filter->nr, insns};
 	const uint32_t pid = (uint32_t)getpid();
@@ -116,8 +129,8 @@ bool sandbox_enter_thread(struct stop *stop)
 	if (!on)
 		return true;
 	rc = drop_capabilities(0);
-	if (!rc && dump)
-		rc = install(SANDBOX_THREAD, false);
+	if (!rc && has_files())
+		rc = install(role, false);
 	return rc ? refuse(stop, rc) : true;
 }
 
@@ -146,7 +159,7 @@ static void close_inherited(void)
 	syscall(SYS_close_range, fd, ~0u, 0);
 }
 
-/* --dump's folder. */
+/* The folders of --dump and of --gdb=unix:PATH. */
 
 /* Not to be done anywhere, except where a rule allows it: all that the first
  * version of Landlock knows, which is what later ones build on. */
@@ -159,8 +172,7 @@ static void close_inherited(void)
 	 LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |   \
 	 LANDLOCK_ACCESS_FS_MAKE_SYM)
 
-/* The calling thread alone: no other may open anything. */
-static int confine(int ruleset, int folder)
+static int allow_folder(int ruleset, int folder)
 {
 	const struct landlock_path_beneath_attr rule = {
 		.allowed_access = LANDLOCK_ACCESS_FS_WRITE_FILE |
@@ -170,11 +182,10 @@ static int confine(int ruleset, int folder)
 		.parent_fd = folder,
 	};
 
-	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH,
-		    &rule, 0) ||
-	    syscall(SYS_landlock_restrict_self, ruleset, 0))
-		return -errno;
-	return 0;
+	return syscall(SYS_landlock_add_rule, ruleset,
+		       LANDLOCK_RULE_PATH_BENEATH, &rule, 0)
+		       ? -errno
+		       : 0;
 }
 
 static int open_folder(const char *path)
@@ -188,32 +199,50 @@ static int open_folder(const char *path)
 	return rc;
 }
 
-/* 0; -ENOSYS: there is no Landlock; or -errno. */
-static int confine_to_folder(const char *path)
+/* path: a file in it; NULL: none. */
+static int allow_folder_of(int ruleset, const char *path)
+{
+	int folder, rc;
+
+	if (!path)
+		return 0;
+	folder = open_folder(path);
+	if (folder < 0)
+		return folder;
+	rc = allow_folder(ruleset, folder);
+	close(folder);
+	return rc;
+}
+
+/* The calling thread alone: no other may open anything. 0; -ENOSYS: there is no
+ * Landlock; or -errno. */
+static int confine(void)
 {
 	const struct landlock_ruleset_attr attr = {CONFINED};
-	int ruleset, folder, rc;
+	int ruleset, rc;
 
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr),
 			       0);
 	if (ruleset < 0) /* not built in, switched off, forbidden */
 		return -ENOSYS;
-	folder = open_folder(path);
-	rc = folder < 0 ? folder : confine(ruleset, folder);
-	if (folder >= 0)
-		close(folder);
+	rc = allow_folder_of(ruleset, dump);
+	if (!rc)
+		rc = allow_folder_of(ruleset, debugger_socket);
+	if (!rc && syscall(SYS_landlock_restrict_self, ruleset, 0))
+		rc = -errno;
 	close(ruleset);
 	return rc;
 }
 
 bool sandbox_enter(struct stop *stop, void (*note)(const char *line))
 {
+	const bool files = has_files();
 	int rc;
 
 	if (!on)
 		return true;
 	close_inherited();
-	rc = dump ? confine_to_folder(dump) : 0;
+	rc = files ? confine() : 0;
 	if (rc == -ENOSYS && note)
 		note("the sandbox lets --dump write to any folder: this kernel "
 		     "has no Landlock, or it is off");
@@ -221,8 +250,8 @@ bool sandbox_enter(struct stop *stop, void (*note)(const char *line))
 		rc = 0;
 	/* The folder may be somebody else's. */
 	if (!rc)
-		rc = drop_capabilities(dump ? 1u << CAP_DAC_OVERRIDE : 0);
+		rc = drop_capabilities(files ? 1u << CAP_DAC_OVERRIDE : 0);
 	if (!rc)
-		rc = install(dump ? SANDBOX_DUMPER : SANDBOX_THREAD, !dump);
+		rc = install(role | (files ? SANDBOX_DUMPER : 0), !files);
 	return rc ? refuse(stop, rc) : true;
 }

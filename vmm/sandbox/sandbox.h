@@ -13,16 +13,16 @@
  * - new privileges by execve(2), and what root has beyond others
  *   (capabilities(7));
  * - descriptors that whoever started us left open;
- * - with --dump, whose file is made at the end, all folders but that one
- *   (landlock(7), where the kernel has it).
+ * - with --dump, whose file is made at the end, and --gdb=unix:PATH, whose file
+ *   is removed then, all folders but theirs (landlock(7), where the kernel has it).
  *
  * A call that is not allowed does not return: a line on stderr names thread,
  * call and argument, and the process ends with STATUS_HOST.
  *
  * One filter serves all threads. They share their memory, so that whoever has
  * one has the others, and a filter each costs 65 us of processor time each,
- * which a VM that lives for 2 ms notices. With --dump there are two, because the
- * main thread alone may make files.
+ * which a VM that lives for 2 ms notices. With --dump, or --gdb=unix:PATH, there
+ * are two, because the main thread alone may make files and remove them.
  */
 #pragma once
 
@@ -39,6 +39,10 @@
  * filters.
  */
 int sandbox_init(const char *dump, struct error *err);
+
+/* After sandbox_init, likewise: the process is to serve a debugger. socket: a
+ * file that the main thread will remove (the caller's, kept), or NULL. */
+void sandbox_allow_debugger(const char *socket);
 
 /*
  * For every thread but the main one, the first thing that it does. It keeps the

@@ -195,7 +195,7 @@ $(GO)/pager/%.o: pager/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(GUEST_CC) $(GUEST_CFLAGS) -ffunction-sections -fdata-sections -MMD -MP -c -o $@ $<
 # For debuggers to show variables and lines of.
-$(GO)/crash.o: GUEST_CFLAGS += -g
+$(GO)/crash.o $(GUEST_KERNEL) $(GO)/debug.o: GUEST_CFLAGS += -g
 
 # The pattern: $(GO)/pattern-NAME.o, of PATTERN_BYTES bytes.
 $(BUILD)/mkpattern: guest/mkpattern.c guest/pattern.h $(BUILD)/flags

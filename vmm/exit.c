@@ -16,6 +16,7 @@
 #include "vmm/status.h"
 #include "vmm/timeline.h"
 #include "vmm/crash/view.h"
+#include "vmm/gdb/debug.h"
 #include "vmm/x86.h"
 
 static const char *const names[EXIT_REASONS] = {
@@ -264,12 +265,21 @@ static bool on_ioapic_eoi(struct exit_env *env, const struct exit_vcpu *vcpu)
 	return true;
 }
 
+static bool on_debug(struct exit_env *env, const struct exit_vcpu *vcpu)
+{
+	if (!env->debug)
+		return on_unhandled(env, vcpu);
+	debug_exit(env->debug, vcpu->id);
+	return true;
+}
+
 typedef bool (*exit_fn)(struct exit_env *env, const struct exit_vcpu *vcpu);
 
 /* Absent: on_unhandled. HLT does not come: the local APIC is in the kernel. */
 static const exit_fn handlers[EXIT_REASONS] = {
 	[KVM_EXIT_IO] = on_io,
 	[KVM_EXIT_MMIO] = on_mmio,
+	[KVM_EXIT_DEBUG] = on_debug,
 	[KVM_EXIT_INTR] = on_nothing,
 	[KVM_EXIT_IRQ_WINDOW_OPEN] = on_nothing,
 	[KVM_EXIT_SET_TPR] = on_nothing,

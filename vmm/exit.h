@@ -29,6 +29,8 @@ struct exit_crash {
 	uint64_t ns;	 /* when: CLOCK_MONOTONIC */
 };
 
+struct debug;
+
 /* What exits act on. Set before the first vCPU runs, constant after, except for
  * the last ones. */
 struct exit_env {
@@ -39,6 +41,7 @@ struct exit_env {
 	struct stop *stop;
 	struct xen_env xen;
 	struct pager_control *control;	       /* NULL: none */
+	struct debug *debug;		       /* NULL: nobody debugs */
 	_Atomic uint64_t counts[EXIT_REASONS]; /* any thread; by reason */
 	/* By the thread whose crash stopped the VM; readable once crashed. */
 	struct exit_crash crash;

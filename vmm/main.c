@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -67,10 +68,10 @@ static void wait_for_lost_pages(const struct session *s)
 		bus_error_wait(memory->hva, memory->bytes, on_fatal);
 }
 
-static void report(struct session *s, int status,
-		   const struct pager_stats *stats)
+static void fill_report(struct report *r, struct session *s, int status,
+			const struct pager_stats *stats)
 {
-	struct report r = {
+	*r = (struct report){
 		.options = &s->options,
 		.protocol = boot_plan_protocol(s->plan),
 		.timeline = &s->timeline,
@@ -80,8 +81,15 @@ static void report(struct session *s, int status,
 		.pager = *stats,
 		.digest = s->digest,
 	};
+	vm_stats(s->vm, &r->vm);
+}
 
-	vm_stats(s->vm, &r.vm);
+static void report(struct session *s, int status,
+		   const struct pager_stats *stats)
+{
+	struct report r;
+
+	fill_report(&r, s, status, stats);
 	if (s->options.boot_timer)
 		report_boot_timer(stderr, &s->timeline);
 	if (s->options.stats == STATS_TEXT)
@@ -200,6 +208,38 @@ static bool explain(struct session *s, int status, bool stopped)
 	return stopped;
 }
 
+/* For the debugger, whose thread calls it. */
+static void print_stats(void *ctx, FILE *out)
+{
+	struct session *s = ctx;
+	struct pager_stats stats;
+	struct report r;
+
+	pager_stats(s->pager, &stats);
+	fill_report(&r, s, 0, &stats);
+	report_text(out, &r);
+}
+
+/* All threads, which wait. */
+static int start(struct session *s, struct error *err)
+{
+	const struct stub_config config = {
+		.layout = s->image->class == 32 ? REGS_32 : REGS_64,
+		.stop = &s->stop,
+		.trace = s->trace,
+		.print_stats = print_stats,
+		.stats_ctx = s,
+	};
+	int rc = vm_start(s->vm, err);
+
+	if (rc || !s->stub)
+		return rc;
+	rc = stub_start(s->stub, &config);
+	return rc ? error_set(err, rc, "cannot start the debugger's thread: %s",
+			      strerror(-rc))
+		  : 0;
+}
+
 /* From the first instruction to the last. */
 static int run(struct session *s)
 {
@@ -208,7 +248,7 @@ static int run(struct session *s)
 	int status;
 
 	wait_for_lost_pages(s);
-	if (vm_start(s->vm, &err))
+	if (start(s, &err))
 		stop_request(&s->stop, STATUS_HOST, "%s", err.text);
 	else if (sandbox_enter(&s->stop,
 			       s->options.verbose ? error_print : NULL)) {
@@ -229,6 +269,7 @@ static int run(struct session *s)
 	if (s->stop.reason[0] && (!s->options.quiet || is_error(status)))
 		error_print(s->stop.reason);
 	status = settle(s, status);
+	stub_end(s->stub, status);
 	stopped = explain(s, status, stopped);
 	if (s->trace && (!stopped || trace_destroy(s->trace)))
 		error_print("the trace could not be written whole");

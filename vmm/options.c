@@ -17,6 +17,7 @@
 
 #include "pager/window.h"
 #include "vmm/size.h"
+#include "vmm/gdb/listener.h"
 #include "vmm/version.h"
 
 #define CPUS_MAX       254		   /* xAPIC ids; 255 is the broadcast */
@@ -43,6 +44,7 @@ enum {
 	OPT_BOOT_TIMER,
 	OPT_DUMP,
 	OPT_DIGEST,
+	OPT_GDB,
 	OPT_TIMEOUT,
 	OPT_NO_SANDBOX,
 	OPT_VERSION,
@@ -75,6 +77,7 @@ static const struct option long_options[] = {
 	{"boot-timer", no_argument, NULL, OPT_BOOT_TIMER},
 	{"dump", required_argument, NULL, OPT_DUMP},
 	{"digest", no_argument, NULL, OPT_DIGEST},
+	{"gdb", optional_argument, NULL, OPT_GDB},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
 	{"quiet", no_argument, NULL, 'q'},
@@ -112,6 +115,7 @@ static const char help[] =
 	"of memory\n"
 	"      --trace FILE, --dump FILE  a line per fault; at the end, a "
 	"core\n"
+	"      --gdb[=PORT|unix:PATH]  wait for gdb (127.0.0.1:1234)\n"
 	"      --timeout SEC    stop with status 124 after SEC seconds\n"
 	"      --no-sandbox     keep every system call and privilege\n"
 	"  -q, --quiet, -v, --verbose, --version, -h, --help\n"
@@ -359,6 +363,17 @@ static enum options_result take_stats(struct options *o, const char *arg)
 	return OPTIONS_RUN;
 }
 
+static enum options_result take_gdb(struct options *o, const char *arg)
+{
+	if (!listener_check(arg))
+		return usage("--gdb=%s: not a port from 1 to 65535, nor "
+			     "unix:PATH",
+			     arg);
+	o->gdb = true;
+	o->gdb_where = arg;
+	return OPTIONS_RUN;
+}
+
 static enum options_result take_timeout(struct options *o, const char *arg)
 {
 	double seconds;
@@ -465,6 +480,8 @@ static enum options_result take(struct options *o, int option, char *arg)
 	case OPT_DIGEST:
 		o->digest = true;
 		return OPTIONS_RUN;
+	case OPT_GDB:
+		return take_gdb(o, arg);
 	case OPT_TIMEOUT:
 		return take_timeout(o, arg);
 	case OPT_NO_SANDBOX:

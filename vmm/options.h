@@ -53,6 +53,8 @@ struct options {
 	const char *trace; /* file, or NULL */
 	const char *dump;  /* file, or NULL */
 	bool digest;
+	bool gdb;	       /* --gdb, and */
+	const char *gdb_where; /* its argument (listener.h), or NULL */
 	bool boot_timer;
 	uint64_t timeout_ns; /* 0: none */
 	bool no_sandbox;

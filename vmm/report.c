@@ -129,6 +129,9 @@ void report_text(FILE *out, const struct report *r)
 		fprintf(out, ", %llu discarded",
 			(unsigned long long)r->pager.pages_discarded);
 	putc('\n', out);
+	if (r->options->gdb)
+		fprintf(out, "debugger  %llu pages\n",
+			(unsigned long long)r->pager.pages_debugger);
 	fprintf(out, "bytes     %llu read\n",
 		(unsigned long long)r->pager.bytes_read);
 	fprintf(out, "faults    %llu; by pages brought:",
@@ -181,12 +184,14 @@ void report_json(FILE *out, const struct report *r)
 	fprintf(out,
 		"},\"pages\":%llu,\"pages_present\":%llu,"
 		"\"pages_zeroed\":%llu,"
-		"\"pages_discarded\":%llu,\"bytes_read\":%llu,"
+		"\"pages_discarded\":%llu,\"pages_debugger\":%llu,"
+		"\"bytes_read\":%llu,"
 		"\"faults\":%llu,\"faults_by_window\":{",
 		(unsigned long long)r->pager.pages,
 		(unsigned long long)r->pager.pages_present,
 		(unsigned long long)r->pager.pages_zeroed,
 		(unsigned long long)r->pager.pages_discarded,
+		(unsigned long long)r->pager.pages_debugger,
 		(unsigned long long)r->pager.bytes_read,
 		(unsigned long long)r->pager.faults);
 	for (int i = 0; i < 4; i++)

@@ -286,6 +286,25 @@ static int make_devices(struct session *s)
 	return status;
 }
 
+/* After make_outputs: what it says is the last line before gdb may come. */
+static int make_stub(struct session *s)
+{
+	const struct options *o = &s->options;
+	struct error err;
+
+	if (!o->gdb)
+		return 0;
+	if (stub_create(&s->stub, o->gdb_where, &err))
+		return fail(STATUS_HOST, err.text);
+	if (!o->no_sandbox)
+		sandbox_allow_debugger(stub_socket(s->stub));
+	if (!o->quiet)
+		fprintf(stderr,
+			"vmm: the guest waits for gdb: target remote %s\n",
+			stub_name(s->stub));
+	return 0;
+}
+
 static int make_vm(struct session *s)
 {
 	const struct options *o = &s->options;
@@ -304,6 +323,7 @@ static int make_vm(struct session *s)
 		.stop = &s->stop,
 		.timeline = &s->timeline,
 		.trace = s->trace,
+		.debug = s->stub ? stub_debug(s->stub) : NULL,
 		.wake = events_wake,
 		.wake_ctx = &s->events,
 		.complain = o->quiet ? NULL : error_print,
@@ -362,7 +382,14 @@ int session_prepare(struct session *s)
 	if (rc)
 		return fail(STATUS_HOST, strerror(-rc));
 	status = make_devices(s);
-	return status ? status : make_vm(s);
+	if (!status)
+		status = make_stub(s);
+	if (!status)
+		status = make_vm(s);
+	/* Its socket's file is not to stay. */
+	if (status)
+		stub_end(s->stub, status);
+	return status;
 }
 
 size_t session_input(void *session, const uint8_t *bytes, size_t len)

@@ -15,6 +15,7 @@
 #include "vmm/console.h"
 #include "vmm/digest.h"
 #include "vmm/events.h"
+#include "vmm/gdb/stub.h"
 #include "vmm/options.h"
 #include "vmm/stop.h"
 #include "vmm/timeline.h"
@@ -39,6 +40,7 @@ struct session {
 	unsigned nr_devices;
 	struct virtio_host host;	      /* the devices' */
 	struct virtio_device *console_device; /* NULL: the serial port */
+	struct stub *stub;		      /* --gdb's, or NULL */
 	int resize_fd; /* signalfd for SIGWINCH, if there is a console_device */
 	struct vm *vm;
 

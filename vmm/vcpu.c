@@ -28,6 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vmm/gdb/debug.h"
 #include "vmm/sandbox/sandbox.h"
 #include "vmm/status.h"
 #include "vmm/x86.h"
@@ -85,6 +86,9 @@ int vcpu_init(struct vcpu *vcpu, int vm_fd, unsigned id, size_t run_len,
 	    ioctl(vcpu->x.fd, KVM_SET_CPUID2, cpuid))
 		return -errno;
 	gate_add(&env->gate, &vcpu->pass);
+	if (env->exits.debug)
+		debug_add_cpu(env->exits.debug, vcpu->x.fd, vcpu->x.run,
+			      &vcpu->pass);
 	return 0;
 }
 
@@ -323,16 +327,11 @@ static void report_run_error(struct vcpu *vcpu, int rc)
 		     vcpu->x.id, strerror(-rc));
 }
 
-/* One turn through the gate. False: the vCPU has ended. */
-static bool turn(struct vcpu *vcpu)
+/* After KVM_RUN, outside the gate. False: the vCPU has ended. */
+static bool after_run(struct vcpu *vcpu, int rc)
 {
 	struct vcpu_env *env = vcpu->env;
-	int rc;
 
-	if (!gate_enter(&env->gate, &vcpu->pass))
-		return false;
-	rc = run(vcpu);
-	gate_leave(&env->gate, &vcpu->pass);
 	if (rc == -EINTR && vcpu->x.id == 0 &&
 	    atomic_exchange(&env->look, false))
 		look_for_halt(vcpu);
@@ -346,6 +345,40 @@ static bool turn(struct vcpu *vcpu)
 		return !stop_asked(env->exits.stop);
 	report_run_error(vcpu, rc);
 	return false;
+}
+
+/*
+ * It cannot enter: a debugger holds it, or the VM ends. What is left of its last
+ * exit, an instruction's second half, is completed without going on (KVM api.rst
+ * KVM_RUN), because until then its registers are none of the two states.
+ */
+static bool park(struct vcpu *vcpu)
+{
+	struct gate *gate = &vcpu->env->gate;
+	int rc;
+
+	if (!gate_settle(gate, &vcpu->pass))
+		return false;
+	__atomic_store_n(&vcpu->x.run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	rc = run(vcpu);
+	gate_leave(gate, &vcpu->pass); /* unkick */
+	return rc == -EINTR ? gate_park(gate, &vcpu->pass)
+			    : after_run(vcpu, rc);
+}
+
+/* One turn through the gate. False: the vCPU has ended. */
+static bool turn(struct vcpu *vcpu)
+{
+	struct vcpu_env *env = vcpu->env;
+	int rc;
+
+	if (!gate_enter(&env->gate, &vcpu->pass))
+		return park(vcpu);
+	if (env->exits.debug)
+		debug_before_run(env->exits.debug, vcpu->x.id);
+	rc = run(vcpu);
+	gate_leave(&env->gate, &vcpu->pass);
+	return after_run(vcpu, rc);
 }
 
 static void *thread(void *arg)
@@ -364,7 +397,8 @@ static void *thread(void *arg)
 	if (vcpu->env->trace)
 		trace_name(vcpu->env->trace, gettid(), name);
 	if (!sandbox_enter_thread(vcpu->env->exits.stop) ||
-	    !gate_wait(&vcpu->env->gate))
+	    !gate_wait(&vcpu->env->gate) ||
+	    (vcpu->env->exits.debug && !park(vcpu)))
 		return NULL;
 	timeline_mark(vcpu->env->timeline, PHASE_FIRST);
 	while (turn(vcpu))

@@ -29,6 +29,7 @@
 #include "vmm/devices/pager_control.h"
 #include "vmm/frames.h"
 #include "vmm/gate.h"
+#include "vmm/gdb/debug.h"
 #include "vmm/memory.h"
 #include "vmm/status.h"
 #include "vmm/vcpu.h"
@@ -481,9 +482,13 @@ int vm_create(struct vm **out, const struct vm_config *config,
 	vm->env.exits.memory = &vm->memory;
 	vm->env.exits.pager = config->pager;
 	vm->env.exits.stop = config->stop;
+	vm->env.exits.debug = config->debug;
 	vm->env.trace = config->trace;
 	vm->env.timeline = config->timeline;
 	gate_init(&vm->env.gate);
+	if (config->debug)
+		debug_set_machine(config->debug, &vm->env.gate, &vm->memory,
+				  config->pager);
 	rc = create_devices(vm, err);
 	if (!rc)
 		rc = open_kvm(vm, err);

@@ -25,6 +25,7 @@
 #include "vmm/timeline.h"
 
 struct vm;
+struct debug;
 
 struct vm_config {
 	enum machine machine;
@@ -43,6 +44,7 @@ struct vm_config {
 	struct stop *stop;
 	struct timeline *timeline;
 	struct trace *trace; /* or NULL */
+	struct debug *debug; /* holds the vCPUs from the start; or NULL */
 	/* Called from vCPU threads: the console has unflushed output, or the
 	 * serial port has room for input again. */
 	void (*wake)(void *ctx);

@@ -142,7 +142,7 @@ GO := $(BUILD)/obj/guest
 GB := $(BUILD)/guest
 
 # Programs on the library; programs of one assembler file in 32-bit mode.
-GUEST_C_PROGRAMS := status badport hlt echo faraway pc xen frames dmaframe
+GUEST_C_PROGRAMS := status badport hlt echo faraway pc xen frames dmaframe debug
 GUEST_BARE_PROGRAMS := hello triple spin halt
 GUEST_PROGRAMS := $(GUEST_C_PROGRAMS) $(GUEST_BARE_PROGRAMS) touch lowzero \
 	long elf32 mb1 mb1-address pvh pvh32 xen32 hostile \

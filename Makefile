@@ -393,7 +393,7 @@ check-nested: $(BUILD)/tests/kvm $(BUILD)/tests/e2e $(BUILD)/vmm guests fetch-ke
 # build/.
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang
-FUZZERS := fuzz_image fuzz_multiboot fuzz_multiboot2 fuzz_virtqueue fuzz_walk
+FUZZERS := fuzz_image fuzz_multiboot fuzz_multiboot2 fuzz_virtqueue fuzz_walk fuzz_gdb
 FUZZ_SOURCES_fuzz_image := pager/image_open.c pager/image_check.c pager/image_kind.c \
 	pager/image_note.c pager/source.c pager/symbols.c
 FUZZ_MULTIBOOT := vmm/boot/multiboot_address.c vmm/boot/multiboot_parse.c
@@ -404,6 +404,8 @@ FUZZ_SOURCES_fuzz_virtqueue := tests/unit/echo_device.c \
 	virtio_rng.c virtio_console.c virtio_blk.c disk.c virtio_net.c net_passt.c \
 	virtio_balloon.c)
 FUZZ_SOURCES_fuzz_walk := $(wildcard pager/pt/*.c)
+FUZZ_SOURCES_fuzz_gdb := tests/unit/gdb_help.c \
+	$(addprefix vmm/gdb/,protocol.c packet.c hex.c regs.c)
 
 $(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 	@mkdir -p $(@D)

@@ -39,8 +39,7 @@ static CALL uint64_t debug_arrive(uint64_t cpu, uint64_t cpus, void *arg)
 {
 	(void)cpus;
 	(void)arg;
-	__atomic_fetch_or(&debug_arrived, UINT64_C(1) << cpu,
-			  __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&debug_arrived, UINT64_C(1) << cpu, __ATOMIC_SEQ_CST);
 	return 0;
 }
 

@@ -73,6 +73,10 @@ Suite *digest_suite(void);
 Suite *frames_suite(void);
 Suite *slots_suite(void);
 Suite *pager_control_suite(void);
+Suite *gdb_packet_suite(void);
+Suite *gdb_protocol_suite(void);
+Suite *gdb_points_suite(void);
+Suite *gdb_stub_suite(void);
 
 /* With KVM, in the test process (tests/kvm/kvm.h). */
 Suite *vm_suite(void);

@@ -299,6 +299,105 @@ START_TEST(shutting_in_the_midst_of_it_ends_everybody)
 }
 END_TEST
 
+/* Holding. */
+
+/* As a vCPU's thread does, until the gate is shut. */
+static void *run_or_park(void *arg)
+{
+	struct worker *w = arg;
+
+	do {
+		while (gate_enter(&gate, &w->pass)) {
+			atomic_fetch_add(&inside, 1);
+			atomic_store(&w->in, true);
+			/* Plain memory, which is written when all are held. */
+			while (!atomic_load(&w->kicked))
+				w->turns = alone_turns;
+			atomic_fetch_sub(&inside, 1);
+			gate_leave(&gate, &w->pass);
+		}
+		if (gate_settle(&gate, &w->pass))
+			gate_leave(&gate, &w->pass);
+	} while (gate_park(&gate, &w->pass));
+	atomic_store(&w->done, true);
+	return NULL;
+}
+
+START_TEST(held_passes_stay_out_until_they_are_let_go)
+{
+	begin(2);
+	gate_hold(&gate);
+	ck_assert(!gate_enter(&gate, &workers[0].pass));
+	ck_assert(gate_settle(&gate, &workers[0].pass));
+	gate_leave(&gate, &workers[0].pass);
+	start(&workers[0], run_or_park);
+	start(&workers[1], run_or_park);
+	ck_assert(gate_wait_parked(&gate));
+	ck_assert_uint_eq(atomic_load(&inside), 0);
+	/* One goes, and the other does not. */
+	gate_let_go(&gate, &workers[1].pass);
+	await(&workers[1].in);
+	a_while();
+	ck_assert(!atomic_load(&workers[0].in));
+	gate_let_go(&gate, &workers[0].pass);
+	await(&workers[0].in);
+	gate_shut(&gate);
+	join(&workers[0]);
+	join(&workers[1]);
+	gate_fini(&gate);
+}
+END_TEST
+
+/* However soon they are held again. */
+START_TEST(nobody_is_inside_when_all_are_parked)
+{
+	begin(WORKERS);
+	for (unsigned i = 0; i < WORKERS; i++)
+		start(&workers[i], run_or_park);
+	for (unsigned n = 0; n < 2000; n++) {
+		gate_hold(&gate);
+		ck_assert(gate_wait_parked(&gate));
+		ck_assert_uint_eq(atomic_load(&inside), 0);
+		alone_turns++;
+		for (unsigned i = 0; i < WORKERS; i++)
+			gate_let_go(&gate, &workers[i].pass);
+	}
+	gate_shut(&gate);
+	for (unsigned i = 0; i < WORKERS; i++)
+		join(&workers[i]);
+	gate_fini(&gate);
+}
+END_TEST
+
+START_TEST(one_may_be_alone_while_others_are_held)
+{
+	begin(1);
+	start(&workers[0], run_or_park);
+	await(&workers[0].in);
+	gate_hold(&gate);
+	ck_assert(gate_wait_parked(&gate));
+	ck_assert(gate_begin_alone(&gate));
+	gate_end_alone(&gate);
+	gate_shut(&gate);
+	join(&workers[0]);
+	gate_fini(&gate);
+}
+END_TEST
+
+START_TEST(shut_gate_parks_nobody)
+{
+	begin(2);
+	gate_hold(&gate);
+	start(&workers[0], run_or_park);
+	gate_shut(&gate); /* the other one never comes */
+	ck_assert(!gate_wait_parked(&gate));
+	ck_assert(!gate_settle(&gate, &workers[1].pass));
+	ck_assert(!gate_park(&gate, &workers[1].pass));
+	join(&workers[0]);
+	gate_fini(&gate);
+}
+END_TEST
+
 Suite *gate_suite(void)
 {
 	Suite *s = suite_create("gate");
@@ -314,6 +413,10 @@ Suite *gate_suite(void)
 	tcase_add_test(tc, shutting_sends_away_those_who_wait);
 	tcase_add_test(tc, many_turns_of_many_threads_keep_them_apart);
 	tcase_add_test(tc, shutting_in_the_midst_of_it_ends_everybody);
+	tcase_add_test(tc, held_passes_stay_out_until_they_are_let_go);
+	tcase_add_test(tc, nobody_is_inside_when_all_are_parked);
+	tcase_add_test(tc, one_may_be_alone_while_others_are_held);
+	tcase_add_test(tc, shut_gate_parks_nobody);
 	suite_add_tcase(s, tc);
 	return s;
 }

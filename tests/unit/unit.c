@@ -73,6 +73,10 @@ static Suite *(*const suites[])(void) = {
 	frames_suite,
 	slots_suite,
 	pager_control_suite,
+	gdb_packet_suite,
+	gdb_protocol_suite,
+	gdb_points_suite,
+	gdb_stub_suite,
 };
 
 int main(void)

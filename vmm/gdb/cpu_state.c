@@ -38,8 +38,8 @@ uint16_t cpu_state_full_tags(uint8_t tags, const uint8_t st[REGS_X87][10],
 
 	/* Tags are in the registers' order, st in the stack's. */
 	for (unsigned i = 0; i < REGS_X87; i++) {
-		unsigned tag = tags >> i & 1 ? classify(st[(i - top) & 7])
-					     : TAG_EMPTY;
+		unsigned tag =
+			tags >> i & 1 ? classify(st[(i - top) & 7]) : TAG_EMPTY;
 
 		full = (uint16_t)(full | tag << 2 * i);
 	}
@@ -57,10 +57,11 @@ uint8_t cpu_state_short_tags(uint16_t tags)
 }
 
 /* gdb's order; KVM's names. */
-#define EACH_GENERAL(X)                                                    \
-	X(0, rax) X(1, rbx) X(2, rcx) X(3, rdx) X(4, rsi) X(5, rdi)        \
-	X(6, rbp) X(7, rsp) X(8, r8) X(9, r9) X(10, r10) X(11, r11)        \
-	X(12, r12) X(13, r13) X(14, r14) X(15, r15)
+#define EACH_GENERAL(X)                                                       \
+	X(0, rax)                                                             \
+	X(1, rbx) X(2, rcx) X(3, rdx) X(4, rsi) X(5, rdi) X(6, rbp) X(7, rsp) \
+		X(8, r8) X(9, r9) X(10, r10) X(11, r11) X(12, r12) X(13, r13) \
+			X(14, r14) X(15, r15)
 
 static void from_kvm_fpu(struct regs *regs, const struct kvm_fpu *fpu)
 {
@@ -68,9 +69,8 @@ static void from_kvm_fpu(struct regs *regs, const struct kvm_fpu *fpu)
 		memcpy(regs->st[i], fpu->fpr[i], sizeof(regs->st[i]));
 	regs->fctrl = fpu->fcw;
 	regs->fstat = fpu->fsw;
-	regs->ftag = cpu_state_full_tags(fpu->ftwx,
-					 (const uint8_t(*)[10])regs->st,
-					 FSW_TOP(fpu->fsw));
+	regs->ftag = cpu_state_full_tags(
+		fpu->ftwx, (const uint8_t(*)[10])regs->st, FSW_TOP(fpu->fsw));
 	/* FXSAVE's 64-bit pointers, in 64-bit mode without selectors. */
 	regs->fiseg = (uint32_t)(fpu->last_ip >> 32);
 	regs->fioff = (uint32_t)fpu->last_ip;
@@ -179,10 +179,9 @@ static bool same_fpu(const struct regs *a, const struct regs *b)
 	return !memcmp(a->st, b->st, sizeof(a->st)) &&
 	       !memcmp(a->xmm, b->xmm, sizeof(a->xmm)) &&
 	       a->mxcsr == b->mxcsr && a->fctrl == b->fctrl &&
-	       a->fstat == b->fstat && a->ftag == b->ftag &&
-	       a->fop == b->fop && a->fiseg == b->fiseg &&
-	       a->fioff == b->fioff && a->foseg == b->foseg &&
-	       a->fooff == b->fooff;
+	       a->fstat == b->fstat && a->ftag == b->ftag && a->fop == b->fop &&
+	       a->fiseg == b->fiseg && a->fioff == b->fioff &&
+	       a->foseg == b->foseg && a->fooff == b->fooff;
 }
 
 static int set_fpu(int vcpu_fd, const struct regs *old, const struct regs *regs)

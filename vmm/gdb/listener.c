@@ -119,8 +119,7 @@ int listener_open(struct listener *l, const char *where, struct error *err)
 	int rc;
 
 	*l = (struct listener){.fd = -1};
-	rc = path ? open_path(l, path, err)
-		  : open_port(l, port_of(where), err);
+	rc = path ? open_path(l, path, err) : open_port(l, port_of(where), err);
 	if (rc)
 		listener_close(l);
 	return rc;

@@ -12,7 +12,7 @@
 #define LISTENER_PORT 1234 /* QEMU's, too */
 
 struct listener {
-	int fd; /* -1: none; does not block */
+	int fd;		  /* -1: none; does not block */
 	const char *path; /* of the socket; NULL: a port */
 	char name[160];	  /* for people and for gdb's `target remote` */
 };

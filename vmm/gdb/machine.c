@@ -166,9 +166,8 @@ static const char *activity(const struct registers *regs)
 	case KVM_MP_STATE_INIT_RECEIVED:
 		return "not started";
 	case KVM_MP_STATE_HALTED:
-		return regs->r.rflags & RFLAGS_IF
-			       ? "halted"
-			       : "halted, interrupts off";
+		return regs->r.rflags & RFLAGS_IF ? "halted"
+						  : "halted, interrupts off";
 	default:
 		return NULL;
 	}

@@ -31,9 +31,9 @@
 #define AT_STORE (CODE + 1)
 #define AT_OUT	 (CODE + 9)
 static const uint8_t code[] = {
-	0x90,					/* nop */
-	0x48, 0x89, 0x04, 0x25, 0, 0x50, 0,	0, /* mov %rax, DATA */
-	0xe6, 0xf4,				/* out %al, $0xf4 */
+	0x90,				       /* nop */
+	0x48, 0x89, 0x04, 0x25, 0, 0x50, 0, 0, /* mov %rax, DATA */
+	0xe6, 0xf4,			       /* out %al, $0xf4 */
 };
 
 #define IOPL_3 0x3000 /* ring 3 may do port I/O */
@@ -144,8 +144,8 @@ static bool traps(struct lab *lab, unsigned ring,
 		  const struct kvm_guest_debug *debug, uint32_t exception,
 		  uint64_t pc)
 {
-	int vcpu = ioctl(lab->vm, KVM_CREATE_VCPU,
-			 (unsigned long)lab->nr_vcpus++);
+	int vcpu =
+		ioctl(lab->vm, KVM_CREATE_VCPU, (unsigned long)lab->nr_vcpus++);
 	struct kvm_run *run;
 	bool ok = false;
 

@@ -22,8 +22,8 @@
 
 /* Replies. */
 
-__attribute__((format(printf, 2, 3))) static void
-reply(struct protocol *p, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void reply(struct protocol *p,
+							const char *format, ...)
 {
 	size_t room = sizeof(p->reply) - p->reply_len;
 	va_list args;
@@ -297,8 +297,8 @@ static void take_out(struct protocol *p, const char *args)
 	if (!take_point(args, &type, &addr, &len))
 		reply_invalid(p);
 	else if (type < GDB_POINTS)
-		reply_result(p, t->remove(t->ctx, (enum gdb_point)type, addr,
-					  len));
+		reply_result(
+			p, t->remove(t->ctx, (enum gdb_point)type, addr, len));
 }
 
 /* Running. */
@@ -357,23 +357,23 @@ static bool take_action(const char **at, enum gdb_action *action)
 static void v_cont(struct protocol *p, const char *args)
 {
 	enum gdb_action actions[GDB_CPUS_MAX], action;
-	bool any = false;
+	bool good = false;
 	int cpu;
 
 	for (unsigned i = 0; i < p->target->nr_cpus; i++)
 		actions[i] = GDB_STAY;
 	while (skip(&args, ';')) {
 		cpu = EVERY_CPU;
-		if (!take_action(&args, &action) ||
-		    (skip(&args, ':') && !take_thread(p, &args, &cpu)))
+		good = take_action(&args, &action) &&
+		       (!skip(&args, ':') || take_thread(p, &args, &cpu));
+		if (!good)
 			break;
 		for (unsigned i = 0; i < p->target->nr_cpus; i++)
 			if ((cpu == EVERY_CPU || cpu == (int)i) &&
 			    actions[i] == GDB_STAY)
 				actions[i] = action;
-		any = true;
 	}
-	if (*args || !any)
+	if (*args || !good)
 		reply_invalid(p);
 	else
 		resume(p, actions);
@@ -552,8 +552,8 @@ static void run_monitor(struct protocol *p, const char *args)
 	text = p->target->monitor(p->target->ctx, p->cpu, command);
 	len = text ? strlen(text) : 0;
 	while (at < len) {
-		size_t part = len - at < PACKET_MAX / 4 ? len - at
-							: PACKET_MAX / 4;
+		size_t part =
+			len - at < PACKET_MAX / 4 ? len - at : PACKET_MAX / 4;
 
 		reply(p, "O");
 		reply_hex(p, text + at, part);
@@ -581,15 +581,12 @@ static void start_no_ack(struct protocol *p, const char *args)
 typedef void (*command_fn)(struct protocol *p, const char *args);
 
 static const command_fn letters[128] = {
-	['?'] = say_stop,	['c'] = cont,
-	['C'] = cont,		['D'] = detach,
-	['g'] = read_all_regs,	['G'] = write_all_regs,
-	['H'] = choose_thread,	['k'] = kill_vm,
-	['m'] = read_memory,	['M'] = write_memory,
-	['p'] = read_reg,	['P'] = write_reg,
-	['s'] = step,		['S'] = step,
-	['T'] = is_alive,	['X'] = write_binary,
-	['z'] = take_out,	['Z'] = insert,
+	['?'] = say_stop,      ['c'] = cont,	      ['C'] = cont,
+	['D'] = detach,	       ['g'] = read_all_regs, ['G'] = write_all_regs,
+	['H'] = choose_thread, ['k'] = kill_vm,	      ['m'] = read_memory,
+	['M'] = write_memory,  ['p'] = read_reg,      ['P'] = write_reg,
+	['s'] = step,	       ['S'] = step,	      ['T'] = is_alive,
+	['X'] = write_binary,  ['z'] = take_out,      ['Z'] = insert,
 };
 
 static const struct {

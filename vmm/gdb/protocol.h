@@ -33,8 +33,8 @@ struct protocol {
 
 	bool no_ack;
 	bool says_swbreak, says_hwbreak;
-	unsigned cpu; /* of the registers and of memory */
-	int resumed;  /* of the old commands c and s; -1: all */
+	unsigned cpu;	 /* of the registers and of memory */
+	int resumed;	 /* of the old commands c and s; -1: all */
 	unsigned listed; /* by qfThreadInfo */
 	struct gdb_stop last;
 	char *description; /* or NULL */

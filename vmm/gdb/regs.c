@@ -41,16 +41,16 @@ struct reg {
 #define LONG(name) WHOLE(#name, "int64", name)
 /* clang-format on */
 
-#define SEGMENTS_AND_X87                                                     \
-	WHOLE("cs", "int32", segments[SEGMENT_CS]),                          \
-		WHOLE("ss", "int32", segments[SEGMENT_SS]),                  \
-		WHOLE("ds", "int32", segments[SEGMENT_DS]),                  \
-		WHOLE("es", "int32", segments[SEGMENT_ES]),                  \
-		WHOLE("fs", "int32", segments[SEGMENT_FS]),                  \
-		WHOLE("gs", "int32", segments[SEGMENT_GS]), ST(0), ST(1),    \
-		ST(2), ST(3), ST(4), ST(5), ST(6), ST(7), INT(fctrl),        \
-		INT(fstat), INT(ftag), INT(fiseg), INT(fioff), INT(foseg),   \
-		INT(fooff), INT(fop), FIRST(SSE, "xmm0", "vec128", xmm[0]),  \
+#define SEGMENTS_AND_X87                                                    \
+	WHOLE("cs", "int32", segments[SEGMENT_CS]),                         \
+		WHOLE("ss", "int32", segments[SEGMENT_SS]),                 \
+		WHOLE("ds", "int32", segments[SEGMENT_DS]),                 \
+		WHOLE("es", "int32", segments[SEGMENT_ES]),                 \
+		WHOLE("fs", "int32", segments[SEGMENT_FS]),                 \
+		WHOLE("gs", "int32", segments[SEGMENT_GS]), ST(0), ST(1),   \
+		ST(2), ST(3), ST(4), ST(5), ST(6), ST(7), INT(fctrl),       \
+		INT(fstat), INT(ftag), INT(fiseg), INT(fioff), INT(foseg),  \
+		INT(fooff), INT(fop), FIRST(SSE, "xmm0", "vec128", xmm[0]), \
 		XMM(1), XMM(2), XMM(3), XMM(4), XMM(5), XMM(6), XMM(7)
 #define MXCSR WHOLE("mxcsr", "i386_mxcsr", mxcsr)
 
@@ -172,26 +172,25 @@ void regs_set_all(enum regs_layout layout, struct regs *regs,
 }
 
 /* SDM 1 3.4.3, 10.2.3. In the features that use them. */
-static const char core_types[] =
-	"<flags id=\"i386_eflags\" size=\"4\">"
-	"<field name=\"CF\" start=\"0\" end=\"0\"/>"
-	"<field name=\"\" start=\"1\" end=\"1\"/>"
-	"<field name=\"PF\" start=\"2\" end=\"2\"/>"
-	"<field name=\"AF\" start=\"4\" end=\"4\"/>"
-	"<field name=\"ZF\" start=\"6\" end=\"6\"/>"
-	"<field name=\"SF\" start=\"7\" end=\"7\"/>"
-	"<field name=\"TF\" start=\"8\" end=\"8\"/>"
-	"<field name=\"IF\" start=\"9\" end=\"9\"/>"
-	"<field name=\"DF\" start=\"10\" end=\"10\"/>"
-	"<field name=\"OF\" start=\"11\" end=\"11\"/>"
-	"<field name=\"NT\" start=\"14\" end=\"14\"/>"
-	"<field name=\"RF\" start=\"16\" end=\"16\"/>"
-	"<field name=\"VM\" start=\"17\" end=\"17\"/>"
-	"<field name=\"AC\" start=\"18\" end=\"18\"/>"
-	"<field name=\"VIF\" start=\"19\" end=\"19\"/>"
-	"<field name=\"VIP\" start=\"20\" end=\"20\"/>"
-	"<field name=\"ID\" start=\"21\" end=\"21\"/>"
-	"</flags>\n";
+static const char core_types[] = "<flags id=\"i386_eflags\" size=\"4\">"
+				 "<field name=\"CF\" start=\"0\" end=\"0\"/>"
+				 "<field name=\"\" start=\"1\" end=\"1\"/>"
+				 "<field name=\"PF\" start=\"2\" end=\"2\"/>"
+				 "<field name=\"AF\" start=\"4\" end=\"4\"/>"
+				 "<field name=\"ZF\" start=\"6\" end=\"6\"/>"
+				 "<field name=\"SF\" start=\"7\" end=\"7\"/>"
+				 "<field name=\"TF\" start=\"8\" end=\"8\"/>"
+				 "<field name=\"IF\" start=\"9\" end=\"9\"/>"
+				 "<field name=\"DF\" start=\"10\" end=\"10\"/>"
+				 "<field name=\"OF\" start=\"11\" end=\"11\"/>"
+				 "<field name=\"NT\" start=\"14\" end=\"14\"/>"
+				 "<field name=\"RF\" start=\"16\" end=\"16\"/>"
+				 "<field name=\"VM\" start=\"17\" end=\"17\"/>"
+				 "<field name=\"AC\" start=\"18\" end=\"18\"/>"
+				 "<field name=\"VIF\" start=\"19\" end=\"19\"/>"
+				 "<field name=\"VIP\" start=\"20\" end=\"20\"/>"
+				 "<field name=\"ID\" start=\"21\" end=\"21\"/>"
+				 "</flags>\n";
 static const char sse_types[] =
 	"<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/>"
 	"<vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"

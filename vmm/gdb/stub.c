@@ -129,8 +129,7 @@ static void take_client(struct stub *stub)
 static void take_bytes(struct stub *stub)
 {
 	uint8_t bytes[4096];
-	ssize_t n =
-		recv(stub->client, bytes, sizeof(bytes), MSG_DONTWAIT);
+	ssize_t n = recv(stub->client, bytes, sizeof(bytes), MSG_DONTWAIT);
 
 	if (n > 0)
 		protocol_input(&stub->protocol, bytes, (size_t)n);

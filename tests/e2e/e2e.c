@@ -39,6 +39,7 @@ int main(int argc, char *argv[])
 	srunner_add_suite(runner, linux_net_suite());
 	srunner_add_suite(runner, with_kvm_suite());
 	srunner_add_suite(runner, rootfs_suite());
+	srunner_add_suite(runner, gdb_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

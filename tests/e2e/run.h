@@ -139,3 +139,4 @@ Suite *with_kvm_suite(void);
 Suite *rootfs_suite(void);
 Suite *digest_e2e_suite(void);
 Suite *frames_e2e_suite(void);
+Suite *gdb_suite(void);

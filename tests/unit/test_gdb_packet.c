@@ -94,8 +94,8 @@ END_TEST
 START_TEST(wrong_sums_are_broken_packets)
 {
 	static const char *const bad[] = {
-		"$OK#9b", "$OK#a9", "$OK#zz", "$OK#9z", "$OK#z9",
-		"$OK#  ", "$#01",   "$OK##9a",
+		"$OK#9b", "$OK#a9", "$OK#zz", "$OK#9z",
+		"$OK#z9", "$OK#  ", "$#01",   "$OK##9a",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -175,8 +175,8 @@ END_TEST
 
 START_TEST(numbers_that_are_none_or_too_large_are_refused)
 {
-	static const char *const bad[] = {"", ",", "-1", " 1", "x1",
-					  "10000000000000000"};
+	static const char *const bad[] = {"",	",",  "-1",
+					  " 1", "x1", "10000000000000000"};
 	uint64_t n = 42;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {

@@ -138,8 +138,9 @@ START_TEST(reader_sees_no_patch_and_writer_keeps_it)
 	ck_assert_mem_eq(bytes, "\x90\x90\x90\x90", 4);
 	memcpy(bytes, "abcd", 4);
 	points_keep(&points, PHYSICAL, bytes, 4);
-	ck_assert_mem_eq(bytes, "a\xcc"
-				"cd",
+	ck_assert_mem_eq(bytes,
+			 "a\xcc"
+			 "cd",
 			 4);
 	memcpy(memory, bytes, 4);
 	points_remove_all(&points);
@@ -148,8 +149,9 @@ START_TEST(reader_sees_no_patch_and_writer_keeps_it)
 	put(GDB_SOFT, PAGE_VA + 4, 1);
 	points_hide(&points, PHYSICAL, bytes, 4);
 	points_hide(&points, PHYSICAL + 5, bytes, 4);
-	ck_assert_mem_eq(bytes, "a\xcc"
-				"cd",
+	ck_assert_mem_eq(bytes,
+			 "a\xcc"
+			 "cd",
 			 4);
 }
 END_TEST

@@ -113,9 +113,21 @@ END_TEST
 START_TEST(unknown_packets_get_the_empty_answer)
 {
 	static const char *const unknown[] = {
-		"vMustReplyEmpty", "qTStatus", "qCRC:0,1", "", "!", "R00",
-		"qSymbol::", "vFile:open:", "QNonStop:1", "i", "\x80\xff",
-		"qXfer:memory-map:read::0,100", "vContX", "qThread", "~",
+		"vMustReplyEmpty",
+		"qTStatus",
+		"qCRC:0,1",
+		"",
+		"!",
+		"R00",
+		"qSymbol::",
+		"vFile:open:",
+		"QNonStop:1",
+		"i",
+		"\x80\xff",
+		"qXfer:memory-map:read::0,100",
+		"vContX",
+		"qThread",
+		"~",
 	};
 
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(*unknown); i++)
@@ -219,9 +231,23 @@ END_TEST
 START_TEST(registers_that_are_not_there_are_errors)
 {
 	static const char *const bad[] = {
-		"p", "p1000", "pffffffffffffffff", "p10000000000000000",
-		"pzz", "p0;", "P", "P0", "P0=", "P0=00", "P0=zz00000000000000",
-		"P0=00000000000000000", "Pfff=00", "P=00", "G", "G00", "Gzz",
+		"p",
+		"p1000",
+		"pffffffffffffffff",
+		"p10000000000000000",
+		"pzz",
+		"p0;",
+		"P",
+		"P0",
+		"P0=",
+		"P0=00",
+		"P0=zz00000000000000",
+		"P0=00000000000000000",
+		"Pfff=00",
+		"P=00",
+		"G",
+		"G00",
+		"Gzz",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
@@ -332,12 +358,31 @@ END_TEST
 START_TEST(memory_requests_that_make_no_sense_are_errors)
 {
 	static const char *const bad[] = {
-		"m", "m1000", "m1000,", "m,4", "m1000,4,", "m1000,4:",
-		"m10000000000000000,1", "m1000,10000000000000000", "m-1,1",
-		"mx,1", "M", "M1000", "M1000,4", "M1000,4:", "M1000,4:00",
-		"M1000,1:0", "M1000,1:0000", "M1000,1:zz", "M1000,ffffffff:00",
-		"M1000,ffffffffffffffff:00", "X", "X1000,4:", "X1000,1:ab",
-		"X1000,ffffffffffffffff:a", "X,1:a",
+		"m",
+		"m1000",
+		"m1000,",
+		"m,4",
+		"m1000,4,",
+		"m1000,4:",
+		"m10000000000000000,1",
+		"m1000,10000000000000000",
+		"m-1,1",
+		"mx,1",
+		"M",
+		"M1000",
+		"M1000,4",
+		"M1000,4:",
+		"M1000,4:00",
+		"M1000,1:0",
+		"M1000,1:0000",
+		"M1000,1:zz",
+		"M1000,ffffffff:00",
+		"M1000,ffffffffffffffff:00",
+		"X",
+		"X1000,4:",
+		"X1000,1:ab",
+		"X1000,ffffffffffffffff:a",
+		"X,1:a",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -388,9 +433,19 @@ END_TEST
 START_TEST(points_that_make_no_sense_are_errors)
 {
 	static const char *const bad[] = {
-		"Z", "Z0", "Z0,", "Z0,1000", "Z0,1000,", "Z,1000,1",
-		"Z0,1000,1;X", "Z0,1000,1,1", "Z0,10000000000000000,1",
-		"z", "z0,1000", "z0,1000,1;", "Z10000000000000000,1,1",
+		"Z",
+		"Z0",
+		"Z0,",
+		"Z0,1000",
+		"Z0,1000,",
+		"Z,1000,1",
+		"Z0,1000,1;X",
+		"Z0,1000,1,1",
+		"Z0,10000000000000000,1",
+		"z",
+		"z0,1000",
+		"z0,1000,1;",
+		"Z10000000000000000,1,1",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
@@ -501,10 +556,21 @@ END_TEST
 START_TEST(actions_that_make_no_sense_run_nothing)
 {
 	static const char *const bad[] = {
-		"vCont",    "vCont;",	 "vCont;x",  "vCont;c:",   "vCont;c:4",
-		"vCont;C",  "vCont;Cxx", "vCont;c;", "vCont;s:1x", "vCont;c:-2",
-		"vCont;t:1", "vCont;c:ffffffffffffffff",
-		"vCont;c:10000000000000001", "vCont:c", "vCont;r1,2:1",
+		"vCont",
+		"vCont;",
+		"vCont;x",
+		"vCont;c:",
+		"vCont;c:4",
+		"vCont;C",
+		"vCont;Cxx",
+		"vCont;c;",
+		"vCont;s:1x",
+		"vCont;c:-2",
+		"vCont;t:1",
+		"vCont;c:ffffffffffffffff",
+		"vCont;c:10000000000000001",
+		"vCont:c",
+		"vCont;r1,2:1",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
@@ -536,8 +602,8 @@ END_TEST
 
 START_TEST(nothing_is_asked_of_a_running_machine)
 {
-	static const char *const early[] = {"g", "m1000,4", "Z0,1,1", "c",
-					    "k", "D", "?", "qRcmd,00"};
+	static const char *const early[] = {"g", "m1000,4", "Z0,1,1",  "c", "k",
+					    "D", "?",	    "qRcmd,00"};
 
 	say("c");
 	for (size_t i = 0; i < sizeof(early) / sizeof(*early); i++)
@@ -635,10 +701,25 @@ END_TEST
 START_TEST(threads_that_there_are_not_are_errors)
 {
 	static const char *const bad[] = {
-		"T4", "T", "Tx", "T1x", "Hg4", "Hg", "H", "Hgffffffff",
-		"Hg100000001", "Hg-2", "Hg-", "Hg1x", "T-", "T10000000000000001",
-		"qThreadExtraInfo", "qThreadExtraInfo,", "qThreadExtraInfo,4",
-		"qThreadExtraInfo,-1", "qThreadExtraInfo,1x",
+		"T4",
+		"T",
+		"Tx",
+		"T1x",
+		"Hg4",
+		"Hg",
+		"H",
+		"Hgffffffff",
+		"Hg100000001",
+		"Hg-2",
+		"Hg-",
+		"Hg1x",
+		"T-",
+		"T10000000000000001",
+		"qThreadExtraInfo",
+		"qThreadExtraInfo,",
+		"qThreadExtraInfo,4",
+		"qThreadExtraInfo,-1",
+		"qThreadExtraInfo,1x",
 		"qThreadExtraInfo:1",
 	};
 
@@ -729,7 +810,8 @@ static void add_state(Suite *suite)
 	tcase_add_test(tcase, registers_are_read_and_written_one_by_one);
 	tcase_add_test(tcase, all_registers_at_once_and_back);
 	tcase_add_test(tcase, registers_that_are_not_there_are_errors);
-	tcase_add_test(tcase, description_has_a_register_for_each_in_the_packet);
+	tcase_add_test(tcase,
+		       description_has_a_register_for_each_in_the_packet);
 	tcase_add_test(tcase, description_comes_in_parts);
 	tcase_add_test(tcase,
 		       description_outside_itself_is_its_end_or_an_error);

@@ -45,12 +45,18 @@ static const char *in_folder(const char *name)
 
 START_TEST(places_are_ports_and_paths)
 {
-	static const char *const good[] = {NULL, "1", "1234", "65535",
-					   "unix:x", "unix:/tmp/gdb:1"};
+	static const char *const good[] = {
+		NULL, "1", "1234", "65535", "unix:x", "unix:/tmp/gdb:1"};
 	static const char *const bad[] = {
-		"", "0", "65536", "99999", "100000", "-1", "+1", " 1", "1 ",
-		"0x10", "unix:", "unix", "localhost", "127.0.0.1:1234",
-		"tcp:1234", "12a", ":1234",
+		"",	     "0",
+		"65536",     "99999",
+		"100000",    "-1",
+		"+1",	     " 1",
+		"1 ",	     "0x10",
+		"unix:",     "unix",
+		"localhost", "127.0.0.1:1234",
+		"tcp:1234",  "12a",
+		":1234",
 	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)

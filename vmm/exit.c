@@ -72,6 +72,8 @@ crash(struct exit_env *env, const struct exit_vcpu *vcpu, const char *format,
 	 * fault. */
 	if (pager_check_sources(env->pager))
 		return false;
+	if (env->debug)
+		debug_crash(env->debug, vcpu->id);
 	if (stop_request(env->stop, STATUS_GUEST_CRASH,
 			 "guest crashed: vCPU %u: %s", vcpu->id, what)) {
 		env->crash = (struct exit_crash){

@@ -496,6 +496,9 @@ START_TEST(stop_tells_what_was_hit)
 	say("c");
 	stop_by(GDB_HIT, 0, GDB_ACCESS, 2);
 	sent("T05thread:1;awatch:2;");
+	say("c");
+	stop_by(GDB_CRASHED, 2, GDB_SOFT, 0);
+	sent("T0bthread:3;");
 	say("s");
 	stop_by(GDB_CANNOT_STEP, 0, GDB_SOFT, 0);
 	sent("E.this KVM cannot single-step the guest's ring 3");

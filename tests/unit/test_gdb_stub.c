@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -69,17 +70,21 @@ END_TEST
 START_TEST(socket_is_there_as_long_as_it_listens)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	const mode_t mask = umask(0);
 	struct listener l;
+	struct stat st;
 	struct error err;
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	ck_assert_int_eq(listener_open(&l, in_folder("s"), &err), 0);
+	umask(mask);
 	ck_assert_str_eq(l.name, where + 5);
 	strcpy(addr.sun_path, l.name);
 	ck_assert_int_eq(connect(fd, (struct sockaddr *)&addr, sizeof(addr)),
 			 0);
 	close(fd);
-	ck_assert_int_eq(access(l.name, F_OK), 0);
+	ck_assert_int_eq(stat(l.name, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
 	listener_close(&l);
 	ck_assert_int_ne(access(addr.sun_path, F_OK), 0);
 	listener_close(&l);

@@ -272,6 +272,18 @@ void debug_exit(struct debug *d, unsigned cpu)
 	wake(d);
 }
 
+void debug_crash(struct debug *d, unsigned cpu)
+{
+	if (!d->attached)
+		return;
+	pthread_mutex_lock(&d->lock);
+	d->cpus[cpu].stop = (struct gdb_stop){GDB_CRASHED, .cpu = cpu};
+	pthread_mutex_unlock(&d->lock);
+	gate_hold(d->gate);
+	wake(d);
+	gate_park(d->gate, d->cpus[cpu].pass);
+}
+
 /* The debugger's thread. */
 
 /* lock held */
@@ -314,6 +326,7 @@ void debug_resume(struct debug *d, const enum gdb_action *actions)
 
 void debug_interrupt(struct debug *d)
 {
+	d->attached = true;
 	gate_hold(d->gate);
 	gate_wait_parked(d->gate);
 }
@@ -356,6 +369,7 @@ void debug_detach(struct debug *d)
 		d->cpus[i].stop.cause = GDB_RUNNING;
 	}
 	pthread_mutex_unlock(&d->lock);
+	d->attached = false;
 	for (unsigned i = 0; i < d->nr_cpus; i++)
 		gate_let_go(d->gate, d->cpus[i].pass);
 }

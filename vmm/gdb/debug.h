@@ -50,6 +50,7 @@ struct debug {
 	int wake_fd; /* eventfd: somebody has stopped; the debugger reads it */
 
 	_Atomic pid_t tid; /* of the debugger's thread, for the pager */
+	_Atomic bool attached;
 	struct debug_cpu cpus[GDB_CPUS_MAX];
 
 	pthread_mutex_t lock;
@@ -72,6 +73,10 @@ void debug_add_cpu(struct debug *debug, int fd, struct kvm_run *run,
 void debug_before_run(struct debug *debug, unsigned cpu);
 /* A vCPU's thread: after KVM_EXIT_DEBUG. */
 void debug_exit(struct debug *debug, unsigned cpu);
+
+/* A vCPU's thread, before it ends the VM because of what its guest has done: if a
+ * debugger is attached it may look, until it lets the vCPU go or the VM ends. */
+void debug_crash(struct debug *debug, unsigned cpu);
 
 /* The debugger's thread. As the calls of gdb_target. */
 void debug_resume(struct debug *debug, const enum gdb_action *actions);

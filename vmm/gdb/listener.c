@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -62,6 +63,9 @@ static int listen_at(struct listener *l, const struct sockaddr *addr,
 		setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 		setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	}
+	/* The file is its owner's alone, from its first moment on. */
+	if (addr->sa_family == AF_UNIX && fchmod(l->fd, S_IRUSR | S_IWUSR))
+		return -errno;
 	if (bind(l->fd, addr, len))
 		return -errno;
 	/* From here on the file is there. */

@@ -17,6 +17,7 @@
 /* gdb's numbers of signals: GDB manual, E.13.9 and include/gdb/signals.def. */
 #define SIGNAL_INT  2
 #define SIGNAL_TRAP 5
+#define SIGNAL_SEGV 11
 
 #define EVERY_CPU (-1)
 
@@ -86,7 +87,9 @@ static void reply_stop(struct protocol *p, const struct gdb_stop *stop)
 		return;
 	}
 	reply(p, "T%02xthread:%x;",
-	      stop->cause == GDB_INTERRUPTED ? SIGNAL_INT : SIGNAL_TRAP,
+	      stop->cause == GDB_INTERRUPTED ? SIGNAL_INT
+	      : stop->cause == GDB_CRASHED   ? SIGNAL_SEGV
+					     : SIGNAL_TRAP,
 	      stop->cpu + 1);
 	if (stop->cause != GDB_HIT)
 		return;

@@ -37,6 +37,7 @@ enum gdb_cause {
 	GDB_INTERRUPTED, /* as asked */
 	GDB_STEPPED,
 	GDB_HIT,	 /* a point: kind, addr */
+	GDB_CRASHED,	 /* let go, it ends the VM */
 	GDB_CANNOT_STEP, /* this KVM cannot step what the vCPU is to execute */
 };
 

@@ -77,6 +77,7 @@ static Suite *(*const suites[])(void) = {
 	gdb_protocol_suite,
 	gdb_points_suite,
 	gdb_stub_suite,
+	gdb_debug_suite,
 };
 
 int main(void)

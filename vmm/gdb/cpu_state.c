@@ -57,14 +57,15 @@ uint8_t cpu_state_short_tags(uint16_t tags)
 }
 
 /* gdb's order; KVM's names. */
-#define EACH_GENERAL(X)                                                        \
-	X(0, rax)                                                              \
-	X(1, rbx)                                                              \
-	X(2, rcx)                                                              \
-	X(3, rdx)                                                              \
-	X(4, rsi)                                                              \
-	X(5, rdi)                                                              \
-	X(6, rbp) X(7, rsp) X(8, r8) X(9, r9) X(10, r10) X(11, r11) X(12, r12) \
+#define EACH_GENERAL(X)                                              \
+	X(0, rax)                                                    \
+	X(1, rbx)                                                    \
+	X(2, rcx)                                                    \
+	X(3, rdx)                                                    \
+	X(4, rsi)                                                    \
+	X(5, rdi)                                                    \
+	X(6, rbp)                                                    \
+	X(7, rsp) X(8, r8) X(9, r9) X(10, r10) X(11, r11) X(12, r12) \
 		X(13, r13) X(14, r14) X(15, r15)
 
 static void from_kvm_fpu(struct regs *regs, const struct kvm_fpu *fpu)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -56,17 +57,17 @@ uint8_t cpu_state_short_tags(uint16_t tags)
 	return abridged;
 }
 
-/* gdb's order; KVM's names. */
-#define EACH_GENERAL(X)                                              \
-	X(0, rax)                                                    \
-	X(1, rbx)                                                    \
-	X(2, rcx)                                                    \
-	X(3, rdx)                                                    \
-	X(4, rsi)                                                    \
-	X(5, rdi)                                                    \
-	X(6, rbp)                                                    \
-	X(7, rsp) X(8, r8) X(9, r9) X(10, r10) X(11, r11) X(12, r12) \
-		X(13, r13) X(14, r14) X(15, r15)
+/* Where KVM has what gdb numbers from 0. */
+static const size_t general[REGS_GENERAL] = {
+	offsetof(struct kvm_regs, rax), offsetof(struct kvm_regs, rbx),
+	offsetof(struct kvm_regs, rcx), offsetof(struct kvm_regs, rdx),
+	offsetof(struct kvm_regs, rsi), offsetof(struct kvm_regs, rdi),
+	offsetof(struct kvm_regs, rbp), offsetof(struct kvm_regs, rsp),
+	offsetof(struct kvm_regs, r8),	offsetof(struct kvm_regs, r9),
+	offsetof(struct kvm_regs, r10), offsetof(struct kvm_regs, r11),
+	offsetof(struct kvm_regs, r12), offsetof(struct kvm_regs, r13),
+	offsetof(struct kvm_regs, r14), offsetof(struct kvm_regs, r15),
+};
 
 static void from_kvm_fpu(struct regs *regs, const struct kvm_fpu *fpu)
 {
@@ -139,9 +140,9 @@ int cpu_state_read(int vcpu_fd, struct regs *regs)
 	memset(regs, 0, sizeof(*regs));
 	if (rc)
 		return rc;
-#define GET(i, name) regs->general[i] = all.r.name;
-	EACH_GENERAL(GET)
-#undef GET
+	for (unsigned i = 0; i < REGS_GENERAL; i++)
+		memcpy(&regs->general[i], (const char *)&all.r + general[i],
+		       sizeof(regs->general[i]));
 	regs->rip = all.r.rip;
 	regs->rflags = all.r.rflags;
 	from_kvm_sregs(regs, &all.s);
@@ -159,9 +160,9 @@ static int set_general(int vcpu_fd, const struct regs *regs)
 		.rflags = regs->rflags,
 	};
 
-#define SET(i, name) r.name = regs->general[i];
-	EACH_GENERAL(SET)
-#undef SET
+	for (unsigned i = 0; i < REGS_GENERAL; i++)
+		memcpy((char *)&r + general[i], &regs->general[i],
+		       sizeof(regs->general[i]));
 	return ioctl(vcpu_fd, KVM_SET_REGS, &r) ? -errno : 0;
 }
 

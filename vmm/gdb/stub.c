@@ -112,11 +112,23 @@ static void end_client(struct stub *stub)
 	stub->client = -1;
 }
 
+/* Has the client gone, although we have not read all that it said? */
+static bool client_has_gone(const struct stub *stub)
+{
+	struct pollfd fd = {.fd = stub->client, .events = POLLRDHUP};
+
+	return poll(&fd, 1, 0) > 0;
+}
+
 /* One at a time: a second one is told so by the connection's end. */
 static void take_client(struct stub *stub)
 {
-	int fd = accept4(stub->listener.fd, NULL, NULL, SOCK_CLOEXEC);
+	int fd;
 
+	/* The next one, soon. */
+	if (stub->client >= 0 && client_has_gone(stub))
+		return;
+	fd = accept4(stub->listener.fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0 && stub->client >= 0) {
 		close(fd);
 	} else if (fd >= 0) {

@@ -238,10 +238,9 @@ START_TEST(monitor_knows_what_gdb_does_not)
 	    "monitor nonsense", "monitor translate x", "delete", "continue");
 	SAYS_ASIDE(&gdb, "is 0x100000: paging is off",
 		   "translate VA: ", "0x100000 is 0x100000, in a page of ",
-		   "  level ",
-		   "0x123456789000 is not mapped\n  level 1 of 4, entry at 0x",
+		   "PML4E at 0x", "0x123456789000 is not mapped\n  PML4E at 0x",
 		   "not a canonical address", "rwx ring ",
-		   "0000000000100000-0000000000100fff 000000100000 ",
+		   "0000000000100000-0000000000100fff 000000100000  ",
 		   "brought by the debugger", "phase ", "pages ",
 		   "'nonsense': no such command", "not a number");
 	SAYS(&gdb, "exited with code 017]");

@@ -540,6 +540,7 @@ lint: format-check ## formatting, manual page, shell scripts, include order
 		scripts/nested-terminal scripts/vmlinux \
 		$(shell grep -rlx '#!/bin/sh' rootfs)
 	scripts/check-includes.sh
+	scripts/check-coverage.sh
 
 clean: ## remove what was built
 	rm -rf build

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/kvm.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -108,6 +109,11 @@ static const struct {
 	{SYS_clone3, {0}, "clone3", true},
 	{SYS_kill, {1}, "kill", true},
 	{SYS_ptrace, {0}, "ptrace", true},
+	{SYS_accept4, {-1}, "accept4", true},
+	{SYS_ioctl,
+	 {-1, KVM_SET_GUEST_DEBUG},
+	 "ioctl, argument 1 = 0x4048ae9b",
+	 true},
 	{SYS_setuid, {0}, "setuid", true},
 	{SYS_mount, {0}, "mount", true},
 	{SYS_bpf, {0}, "bpf", true},
@@ -386,6 +392,33 @@ END_TEST
 
 /* Descriptors and privileges. */
 
+/* --gdb: its calls, and its socket's file. */
+static void serve_debugger(int unused)
+{
+	char path[128];
+	struct error err;
+
+	(void)unused;
+	snprintf(path, sizeof(path), "%s/socket", folder);
+	if (stop_init(&stop) || sandbox_init(NULL, &err))
+		_exit(99);
+	sandbox_allow_debugger(path);
+	if (!sandbox_enter(&stop, NULL))
+		_exit(98);
+	if (accept4(-1, NULL, NULL, 0) != -1 || errno != EBADF ||
+	    ioctl(-1, KVM_SET_GUEST_DEBUG, NULL) != -1 || errno != EBADF)
+		_exit(97);
+	_exit(unlink(path) == -1 && errno == ENOENT ? FINE : 96);
+}
+
+START_TEST(debugger_has_its_calls_and_may_remove_its_socket)
+{
+	const struct end *e = child(serve_debugger, 0);
+
+	ck_assert_msg(e->status == FINE, "status %d: %s", e->status, e->text);
+}
+END_TEST
+
 static void leave_open(int unused)
 {
 	int ours = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -595,6 +628,7 @@ Suite *sandbox_suite(void)
 #endif
 	tcase_add_test(tcase, dump_is_made_in_its_folder);
 	tcase_add_test(tcase, dump_is_made_nowhere_else);
+	tcase_add_test(tcase, debugger_has_its_calls_and_may_remove_its_socket);
 	tcase_add_test(tcase, inherited_descriptors_are_closed);
 	tcase_add_test(tcase, capabilities_are_gone);
 	tcase_add_test(tcase, blocked_signal_does_not_silence_it);

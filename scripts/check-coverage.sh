@@ -20,6 +20,11 @@ for test in $(grep '^|' "$doc" | sed -nE 's/.*\|([^|]*)\|$/\1/p' |
 		fail=1
 	fi
 done
+# A row without a test, but for a table's head.
+if grep '^|' "$doc" | grep -vE '^\| ?(behaviour|system) ?\||^\|[-|]*$' | grep -vE '`[a-z][a-z0-9_]+`[^|`]*\|$'; then
+	echo "$doc: the rows above name no test" >&2
+	fail=1
+fi
 # shellcheck disable=SC2016
 for file in $(grep -oE '`[a-z]+/[A-Za-z0-9_./-]+`' "$doc" | tr -d '`' | sort -u); do
 	if ! [ -e "$file" ]; then

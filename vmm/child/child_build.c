@@ -129,12 +129,8 @@ static int live_write(void *ctx, gpa_t table, unsigned index, unsigned bytes,
 static int live_fill(void *ctx, gpa_t table, unsigned index, unsigned bytes,
 		     uint64_t entry, uint64_t step, unsigned nr, gpa_t *moved)
 {
-	uint64_t *entries = slot(ctx, table) + index;
-
-	(void)bytes;
 	(void)moved;
-	for (unsigned i = 0; i < nr; i++)
-		entries[i] = entry + i * step;
+	pt_fill_entries(slot(ctx, table) + index, bytes, entry, step, nr);
 	return 0;
 }
 

@@ -32,7 +32,7 @@ static unsigned classify(const uint8_t value[10])
 	return TAG_VALID;
 }
 
-uint16_t cpu_state_full_tags(uint8_t tags, const uint8_t st[REGS_X87][10],
+uint16_t cpu_state_full_tags(uint8_t tags, const uint8_t (*st)[10],
 			     unsigned top)
 {
 	uint16_t full = 0;

@@ -18,7 +18,8 @@ int cpu_state_read(int vcpu_fd, struct regs *regs);
 int cpu_state_write(int vcpu_fd, const struct regs *regs);
 
 /* The x87 tag word, of which KVM has a bit per register (FXSAVE's), in full, and
- * back: SDM 1 8.1.7, 10.5.1.1. st: from the stack's top down; top: FSW.TOP. */
-uint16_t cpu_state_full_tags(uint8_t tags, const uint8_t st[REGS_X87][10],
+ * back: SDM 1 8.1.7, 10.5.1.1. st: REGS_X87, from the stack's top down; top:
+ * FSW.TOP. */
+uint16_t cpu_state_full_tags(uint8_t tags, const uint8_t (*st)[10],
 			     unsigned top);
 uint8_t cpu_state_short_tags(uint16_t tags);

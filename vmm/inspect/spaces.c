@@ -64,6 +64,24 @@ static int take(void *ctx, int option, const char *arg, struct error *err)
 			 tables ? "tables" : "aliases", arg);
 }
 
+/* Registers that select another way to translate than these do. */
+#define MODE_CR0 (UINT64_C(1) << 31)		       /* PG */
+#define MODE_CR4 (UINT64_C(1) << 4 | 1 << 5 | 1 << 12) /* PSE, PAE, LA57 */
+
+/* Why the vCPU's CR3 is not the root of such tables as `p` is about; NULL: it
+ * is. */
+static const char *stranger(const struct paging *p, const struct dump_vcpu *v)
+{
+	bool lma = p->efer.value >> 10 & 1;
+
+	if (!(v->cr0 & MODE_CR0))
+		return "paging is off";
+	if (((v->cr4 ^ p->cr4.value) & MODE_CR4) ||
+	    (v->efer_known ? (v->efer >> 10 & 1) != lma : v->long_code && !lma))
+		return "another mode of paging";
+	return NULL;
+}
+
 /* The vCPUs' roots, each once; the first one is there already. */
 static int add_core_roots(struct spaces *s, struct error *err)
 {
@@ -72,12 +90,19 @@ static int add_core_roots(struct spaces *s, struct error *err)
 	if (p->arch != PAGING_X86 || p->roots[0].source != PAGING_CORE)
 		return 0;
 	for (size_t i = 0; i < s->input.elf.vcpus.nr; i++) {
-		uint64_t cr3 = s->input.elf.vcpus.list[i].cr3;
+		const struct dump_vcpu *v = &s->input.elf.vcpus.list[i];
+		const char *why = stranger(p, v);
 		size_t j = 0;
 
-		while (j < p->nr_roots && p->roots[j].value != cr3)
+		if (why) {
+			fprintf(stderr,
+				"vmm-inspect: vCPU %u is left out: %s\n", v->id,
+				why);
+			continue;
+		}
+		while (j < p->nr_roots && p->roots[j].value != v->cr3)
 			j++;
-		if (j == p->nr_roots && paging_add_root(p, cr3, PAGING_CORE))
+		if (j == p->nr_roots && paging_add_root(p, v->cr3, PAGING_CORE))
 			return error_set(err, -ENOMEM, "out of memory");
 	}
 	return 0;

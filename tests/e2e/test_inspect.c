@@ -644,6 +644,25 @@ START_TEST(core_shows_what_its_spaces_share)
 }
 END_TEST
 
+START_TEST(processor_without_paging_has_no_space)
+{
+	const char *core = must_file("two");
+	struct run *run =
+		VMM("-q", "-c", "2", "--dump", core,
+		    must_built("guest/crash.elf"), "--", "kind=nowhere");
+
+	run_is(run, 120);
+	run = INSPECT("spaces", "--elf", core);
+	run_is(run, 0);
+	run_err_is(run, "vmm-inspect: vCPU 1 is left out: paging is off\n");
+	run_out_has(run, "\ntables: 7; if each space had its own: 7\n");
+	run = INSPECT("spaces", "--elf", core, "--cpu", "1");
+	run_is(run, 0);
+	run_err_is(run, "");
+	run_out_has(run, "no paging");
+}
+END_TEST
+
 START_TEST(registers_given_outrank_the_cores)
 {
 	const char *core = core_of_the_teaching_kernel();
@@ -841,6 +860,7 @@ static void fill_cores(TCase *tcase)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, core_is_walked_by_its_own_registers);
 	tcase_add_test(tcase, core_shows_what_its_spaces_share);
+	tcase_add_test(tcase, processor_without_paging_has_no_space);
 	tcase_add_test(tcase, registers_given_outrank_the_cores);
 	tcase_add_test(tcase, core_that_is_cut_off_is_refused);
 }

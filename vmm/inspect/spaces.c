@@ -87,7 +87,8 @@ static int add_core_roots(struct spaces *s, struct error *err)
 {
 	struct paging *p = &s->input.paging;
 
-	if (p->arch != PAGING_X86 || p->roots[0].source != PAGING_CORE)
+	if (p->arch != PAGING_X86 || p->roots[0].source != PAGING_CORE ||
+	    !(p->cr0.value & MODE_CR0))
 		return 0;
 	for (size_t i = 0; i < s->input.elf.vcpus.nr; i++) {
 		const struct dump_vcpu *v = &s->input.elf.vcpus.list[i];

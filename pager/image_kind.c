@@ -46,7 +46,7 @@ static int check_file(struct image *image, const struct stat *st,
 	}
 	return bad(image, err,
 		   "%s, not a regular file; pages are read at any time and in "
-		   "any order: copy the kernel into a file",
+		   "any order: copy it into a file",
 		   name);
 }
 
@@ -361,7 +361,7 @@ static int check_type(const struct image *image, const Elf64_Ehdr *ehdr,
 	case ET_CORE:
 		return bad(image, err,
 			   "e_type 4 (ET_CORE): a core dump, not a program; "
-			   "give the kernel that it is a dump of");
+			   "give the program that it is a dump of");
 	default:
 		return bad(image, err,
 			   "e_type %u is neither 2 (ET_EXEC) nor 3 (ET_DYN); "

@@ -117,7 +117,7 @@ static int read_head(struct parse *p)
 	p->head_len = (size_t)n;
 	/* Also what procfs says of files whose bytes are made on demand. */
 	if (image->size == 0 || n == 0)
-		return bad(p, "the file is empty; build the kernel again");
+		return bad(p, "the file is empty; build it again");
 	if ((uint64_t)n > image->size)
 		p->head_len = (size_t)image->size;
 	return 0;

@@ -96,6 +96,8 @@ static const struct {
 	{"a,stac=4K", "stac=4K: not one of stack=, share=, backed="},
 	{"a,stack", "stack: not one of"},
 	{"a,stack=", "not a size"},
+	{"a,stack=4K,share=a:0x1000:4K,stack=8K", "stack=8K: said twice"},
+	{"a,backed=true,backed=true", "backed=true: said twice"},
 	{"a,stack=1K", "--child a,stack=1K: stack=1K: not a size"},
 	{"a,stack=-4K", "not a size"},
 	{"a,stack=99999999999999999999", "not a size"},

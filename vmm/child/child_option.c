@@ -20,6 +20,7 @@ struct parse {
 	struct child_option *option;
 	struct error *err;
 	const char *arg;
+	unsigned seen; /* bit n: words[n], which counts once */
 };
 
 #define refuse(p, ...) refuse_word((p), word, __VA_ARGS__)
@@ -127,19 +128,24 @@ static int take_word(struct parse *p, const char *word)
 {
 	static const struct {
 		const char *prefix;
+		bool often;
 		int (*take)(struct parse *p, const char *word,
 			    const char *value);
 	} words[] = {
-		{"stack=", take_stack},
-		{"share=", take_share},
-		{"backed=", take_backed},
+		{"stack=", false, take_stack},
+		{"share=", true, take_share},
+		{"backed=", false, take_backed},
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		size_t len = strlen(words[i].prefix);
 
-		if (!strncmp(word, words[i].prefix, len))
-			return words[i].take(p, word, word + len);
+		if (strncmp(word, words[i].prefix, len))
+			continue;
+		if (!words[i].often && p->seen >> i & 1)
+			return refuse(p, "said twice", "say it once");
+		p->seen |= 1U << i;
+		return words[i].take(p, word, word + len);
 	}
 	return refuse(p, "not one of stack=, share=, backed=",
 		      "a file's name has no comma");

@@ -9,9 +9,8 @@
 
 #include <stddef.h>
 
+#include "pager/pt/bits.h"
 #include "pager/pt/pt_decode.h"
-
-#define BIT(n) (UINT64_C(1) << (n))
 
 #define CR0_PE	 BIT(0)
 #define CR0_WP	 BIT(16)

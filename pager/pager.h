@@ -15,10 +15,10 @@
  *
  * What never happens: a page is read twice (unless pager_unmap asks for that); a
  * thread sees a page half written, or old bytes in one that was discarded or
- * unmapped; a thread goes on after a page could not be read. In that case the thread that
- * touched the page stays blocked, on_fail is called, and it is the caller's
- * duty to end that thread before pager_destroy: closing a userfaultfd lets
- * blocked threads continue on zero pages.
+ * unmapped; a thread goes on after a page could not be read. In that case the
+ * thread that touched the page stays blocked, on_fail is called, and it is the
+ * caller's duty to end that thread before pager_destroy: closing a userfaultfd
+ * lets blocked threads continue on zero pages.
  */
 #pragma once
 
@@ -123,11 +123,11 @@ int pager_load_debugger(struct pager *pager, gpa_t gpa, uint64_t len,
  * returns they see what was there, or zeros. Discarded pages are ordinary memory,
  * which needs no handler any more, and none of pager_load's business.
  * Any thread but the handler; several at once. 0; -EINVAL, not inside one range
- * of memory, or config.frames, nothing done; -EIO a page of it could not be brought (see
- * pager_failure); or -errno of madvise(2) or mmap(2), which is no failure of the
- * pager: each of the pages is zeros or what it was. PAGER_MAP takes a mapping for
- * each run of pages that was mapped from a file, so max_map_count may end it
- * with -ENOMEM.
+ * of memory, or config.frames, nothing done; -EIO a page of it could not be
+ * brought (see pager_failure); or -errno of madvise(2) or mmap(2), which is no
+ * failure of the pager: each of the pages is zeros or what it was. PAGER_MAP
+ * takes a mapping for each run of pages that was mapped from a file, so
+ * max_map_count may end it with -ENOMEM.
  */
 int pager_discard(struct pager *pager, gpa_t gpa, uint64_t len);
 
@@ -136,8 +136,8 @@ int pager_discard(struct pager *pager, gpa_t gpa, uint64_t len);
  * address or at none. What a page holds from the start, its sources' bytes or
  * zeros, is no frame until it is unmapped. All of these: with config.frames; any
  * thread but the handler, several at once, while others touch the memory; -EIO
- * where the pager has failed (pager_failure), or -errno of userfaultfd or
- * madvise, which leave things as they were.
+ * where the pager has failed (pager_failure), or -errno of userfaultfd, the copy
+ * or madvise, which leaves things as they were (the pager fails if that cannot be).
  */
 
 /* A frame of zeros, mapped nowhere. 0; -ENOSPC: there are too many. */

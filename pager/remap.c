@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "pager/remap.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -54,7 +55,8 @@ static void unlock(const struct spot *s, enum page_state state)
 }
 
 /* Locks the page; absent ones are brought before, if content is wanted. Returns
- * the state before, -EIO if that is failed, or -ENOMEM. */
+ * the state before, -EIO if that is failed, or -ENOMEM. Where frames are, nothing
+ * is discarded (pager_discard). */
 static int lock(const struct spot *s, bool content)
 {
 	for (;;) {
@@ -63,6 +65,7 @@ static int lock(const struct spot *s, bool content)
 
 		if (state == PAGE_FAILED)
 			return -EIO;
+		assert(state != PAGE_DISCARDED);
 		if (!content || state == PAGE_PRESENT || state == PAGE_UNMAPPED)
 			return (int)state;
 		unlock(s, state);
@@ -72,31 +75,48 @@ static int lock(const struct spot *s, bool content)
 	}
 }
 
+static int protect(const struct spot *s, bool read_only)
+{
+	return uffd_protect(s->service->uffd, s->hva, PAGE_SIZE, read_only);
+}
+
 /* The page's content becomes the frame's. 0 or -errno. */
 static int save(const struct spot *s, uint32_t frame)
 {
 	struct iovec to = {frames_content(s->frames, frame), PAGE_SIZE};
 	struct iovec from = {s->hva, PAGE_SIZE};
-	int rc = uffd_protect(s->service->uffd, s->hva, PAGE_SIZE, true);
-	ssize_t n;
-
-	if (rc)
-		return rc;
 	/* By the kernel: no race with who writes until the page is protected,
 	 * as sanitizers see it. */
-	n = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+	ssize_t n = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+
 	return n < 0 ? -errno : n == (ssize_t)PAGE_SIZE ? 0 : -EFAULT;
 }
 
-/* A present page goes, and what it held into the frame, 0: nowhere. */
-static int take_away(const struct spot *s, uint32_t frame)
+static int forget(const struct spot *s)
 {
-	int rc = frame ? save(s, frame) : 0;
+	if (madvise(s->hva, PAGE_SIZE, MADV_DONTNEED))
+		return -errno;
+	atomic_fetch_sub(&s->service->settled, 1);
+	return 0;
+}
 
-	if (!rc && madvise(s->hva, PAGE_SIZE, MADV_DONTNEED))
-		rc = -errno;
+/* A present page goes, and what it held into the frame, 0: nowhere. Not 0: it is
+ * there as before, or the pager has failed. */
+static int take_away(const struct spot *s, uint32_t frame, bool read_only)
+{
+	int rc, failed;
+
+	if (!frame)
+		return forget(s);
+	rc = protect(s, true);
+	if (rc)
+		return rc;
+	rc = save(s, frame);
 	if (!rc)
-		atomic_fetch_sub(&s->service->settled, 1);
+		rc = forget(s);
+	failed = rc && !read_only ? protect(s, false) : 0;
+	if (failed)
+		service_cannot_publish(s->service, s->gpa, failed);
 	return rc;
 }
 
@@ -118,11 +138,10 @@ static int unmap_locked(const struct spot *s, enum page_state was,
 		made = keep;
 	}
 	if (!rc && was == PAGE_PRESENT)
-		rc = take_away(s, keep);
+		rc = take_away(s, keep, read_only);
 	if (rc) {
 		if (made)
 			frames_delete(s->frames, keep);
-		uffd_protect(s->service->uffd, s->hva, PAGE_SIZE, read_only);
 		unlock(s, was);
 		return rc;
 	}
@@ -191,8 +210,16 @@ static int map_unmapped(const struct spot *s, uint32_t frame, bool read_only)
 
 static int change_rights(const struct spot *s, uint32_t frame, bool read_only)
 {
+	bool before;
+	int rc;
+
+	frames_mapped(s->frames, s->page, &before);
+	/* Before anybody can write to it and be reported. */
 	frames_set_mapped(s->frames, s->page, frame, read_only);
-	return uffd_protect(s->service->uffd, s->hva, PAGE_SIZE, read_only);
+	rc = protect(s, read_only);
+	if (rc)
+		frames_set_mapped(s->frames, s->page, frame, before);
+	return rc;
 }
 
 /* The frames' lock is held. */

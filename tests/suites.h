@@ -31,6 +31,7 @@ Suite *symbols_suite(void);
 Suite *recent_suite(void);
 Suite *resident_suite(void);
 Suite *view_suite(void);
+Suite *view_pager_suite(void);
 Suite *crash_suite(void);
 Suite *core_suite(void);
 Suite *inspect_suite(void);

@@ -138,9 +138,10 @@ static bool has_room(const struct slots *slots, const struct slot *now,
 	if (now)
 		used += (now->gpa != piece->gpa) - 1u +
 			(now->gpa + now->len != piece->gpa + PAGE_SIZE);
-	if (used <= slots->max && how != SLOTS_HIDDEN)
-		used += 1u - !!partner(slots, piece, piece->gpa - 1) -
-			!!partner(slots, piece, piece->gpa + PAGE_SIZE);
+	/* A partner's number is free once the piece has grown by it. */
+	if (how != SLOTS_HIDDEN && !partner(slots, piece, piece->gpa - 1) &&
+	    !partner(slots, piece, piece->gpa + PAGE_SIZE))
+		used++;
 	return used <= slots->max;
 }
 

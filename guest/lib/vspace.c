@@ -221,16 +221,18 @@ static enum vspace_error clear_table(const struct vspace *space,
 	const struct pt_mem *mem = space->pt.mem;
 	unsigned bytes = space->pt.format->entry_bytes;
 	uint64_t entries[16];
-	gpa_t moved;
 
 	for (unsigned i = 0; i < PAGE_SIZE / bytes; i += 16) {
 		if (mem->read(mem->ctx, table->pa + i * bytes, bytes, entries,
 			      16))
 			return VSPACE_MEMORY;
-		for (unsigned j = 0; j < 16; j++)
+		for (unsigned j = 0; j < 16; j++) {
+			gpa_t moved = table->pa;
+
 			if (entries[j] && mem->write(mem->ctx, table->pa, i + j,
 						     bytes, 0, &moved))
 				return VSPACE_MEMORY;
+		}
 	}
 	return VSPACE_OK;
 }

@@ -14,6 +14,7 @@
  * caller's own struct; memory attributes; address space identifiers.
  *
  * Nothing here knows which processor or whose tables: see struct pt_mem and flush.
+ * A table stays where its handle says: pt_mem's write and fill leave *moved alone.
  * Locking is the caller's duty.
  */
 #pragma once

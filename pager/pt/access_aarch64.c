@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#define BIT(n) (UINT64_C(1) << (n))
+#include "pager/pt/bits.h"
 
 /* TTBRn_EL1: an ASID above, CnP below. */
 #define TTBR_BADDR (BIT(48) - 2)

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#define BIT(n) (UINT64_C(1) << (n))
+#include "pager/pt/bits.h"
 
 #define SATP_PPN	(BIT(44) - 1)
 #define SATP_MODE_SHIFT 60

@@ -9,9 +9,8 @@
 
 #include <stddef.h>
 
+#include "pager/pt/bits.h"
 #include "pager/pt/pt_decode.h"
-
-#define BIT(n) (UINT64_C(1) << (n))
 
 #define CR0_PE	 BIT(0)
 #define CR0_WP	 BIT(16)
@@ -245,13 +244,14 @@ struct pt_fault pt_x86_access(const struct pt_space *space,
 	return (struct pt_fault){PT_FAULT_NONE, 0, "ok"};
 }
 
-/* An EPT pointer's memory type and length of the walk. */
-#define EPTP_TYPE    7U
-#define EPTP_LEVELS  (7U << 3)
-#define EPTP_4	     (3U << 3)
-#define EPTP_WB	     6U
-#define EPTP_AD	     BIT(6)
-#define EXECUTE_ONLY (1U << 4)
+/* An EPT pointer's memory type, length of the walk, and reserved bits: SDM 3C
+ * table 25-9. */
+#define EPTP_TYPE     7U
+#define EPTP_LEVELS   (7U << 3)
+#define EPTP_4	      (3U << 3)
+#define EPTP_WB	      6U
+#define EPTP_RESERVED (UINT64_C(0xf) << 8)
+#define EXECUTE_ONLY  (1U << 4)
 
 const char *pt_ept_space(struct pt_space *space, const struct pt_mem *mem,
 			 uint64_t eptp, const struct pt_x86_cpu *cpu)
@@ -262,6 +262,8 @@ const char *pt_ept_space(struct pt_space *space, const struct pt_mem *mem,
 		return "EPTP bits 2:0 are no memory type for tables (0 or 6)";
 	if ((eptp & EPTP_LEVELS) != EPTP_4)
 		return "EPTP bits 5:3 are not 3: only 4 levels are known";
+	if (eptp & EPTP_RESERVED)
+		return "EPTP bits 11:8 are not 0: they are reserved";
 	if (eptp >> cpu->phys_bits)
 		return "EPTP is wider than physical addresses";
 	*space = pt_space(&pt_ept, mem, eptp & CR3_ROOT);

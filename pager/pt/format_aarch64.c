@@ -7,10 +7,8 @@
  * flag set. Left out: FEAT_LPA2's 52-bit addresses, hardware dirty state
  * (DBM), the contiguous bit (an attribute like others), secure memory.
  */
+#include "pager/pt/bits.h"
 #include "pager/pt/pt_format.h"
-
-#define BIT(n)		(UINT64_C(1) << (n))
-#define BITS(low, high) ((BIT((high) - (low)) * 2 - 1) << (low))
 
 #define VALID BIT(0)
 /* Leads to a table, or, at the last level, is a page; 0 is a block. */

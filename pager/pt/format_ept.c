@@ -6,10 +6,8 @@
  * New pages are write-back memory. Left out: mode-based execute control,
  * supervisor shadow stacks, sub-page permissions; their bits are ignored.
  */
+#include "pager/pt/bits.h"
 #include "pager/pt/pt_format.h"
-
-#define BIT(n)		(UINT64_C(1) << (n))
-#define BITS(low, high) ((BIT((high) - (low)) * 2 - 1) << (low))
 
 #define READ	 BIT(0)
 #define WRITE	 BIT(1)

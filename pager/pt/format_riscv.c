@@ -8,10 +8,8 @@
  * instead of setting them. Svnapot and Svpbmt are left out: their bits are
  * reserved.
  */
+#include "pager/pt/bits.h"
 #include "pager/pt/pt_format.h"
-
-#define BIT(n)		(UINT64_C(1) << (n))
-#define BITS(low, high) ((BIT((high) - (low)) * 2 - 1) << (low))
 
 #define VALID	 BIT(0)
 #define READ	 BIT(1)

@@ -5,11 +5,8 @@
  */
 #pragma once
 
+#include "pager/pt/bits.h"
 #include "pager/pt/pt_format.h"
-
-#define BIT(n) (UINT64_C(1) << (n))
-/* Bits low to high, both included. */
-#define BITS(low, high) ((BIT((high) - (low)) * 2 - 1) << (low))
 
 /* The same in all of them. */
 #define PRESENT	 BIT(0)

@@ -10,8 +10,8 @@
 
 /* --- unmap --- */
 
-static enum pt_status expect_table(struct pt_path *path, unsigned level,
-				   gva_t va, uint64_t raw)
+static enum pt_status expect_no_leaf(struct pt_path *path, unsigned level,
+				     gva_t va, uint64_t raw)
 {
 	if (pt_entry_kind(path->space, level, raw) == PT_KIND_TABLE)
 		return PT_OK;
@@ -28,7 +28,7 @@ static enum pt_status check_edges(struct pt_path *path, unsigned level,
 	if (!pt_is_present(&format->levels[level], raw) ||
 	    pt_is_whole(format, level, va, last))
 		return PT_OK;
-	status = expect_table(path, level, va, raw);
+	status = expect_no_leaf(path, level, va, raw);
 	if (status)
 		return status;
 	pt_path_enter(path, level, va, raw);
@@ -76,7 +76,7 @@ static enum pt_status unmap_entry(struct pt_path *path, unsigned level,
 		status = pt_path_write(path, level, va, 0, 0, 1);
 		return status ? status : free_below(path, level, va, last, raw);
 	}
-	status = expect_table(path, level, va, raw);
+	status = expect_no_leaf(path, level, va, raw);
 	if (status)
 		return status;
 	pt_path_enter(path, level, va, raw);

@@ -410,8 +410,8 @@ static bool visit_table(struct visiting *v, struct table *t)
 	return visit_entries(v, t);
 }
 
-static enum pt_status check_range(const struct pt_format *format, gva_t first,
-				  gva_t last)
+static enum pt_status check_ends(const struct pt_format *format, gva_t first,
+				 gva_t last)
 {
 	if (!pt_is_canonical(format, first) || !pt_is_canonical(format, last))
 		return format->sign_extended ? PT_NOT_CANONICAL : PT_TOO_WIDE;
@@ -437,7 +437,7 @@ static enum pt_status visit_space(struct visiting *v, gva_t first, gva_t last)
 enum pt_status pt_visit(struct pt_space *space, gva_t first, gva_t last,
 			const struct pt_visitor *visitor, struct pt_seen *seen)
 {
-	enum pt_status status = check_range(space->format, first, last);
+	enum pt_status status = check_ends(space->format, first, last);
 	struct pt_seen unused;
 	struct visiting v = {
 		.space = space,
@@ -467,7 +467,7 @@ enum pt_status pt_runs(const struct pt_space *space, gva_t first, gva_t last,
 		       uint64_t max_tables, pt_run_fn fn, void *ctx,
 		       struct pt_seen *seen)
 {
-	enum pt_status status = check_range(space->format, first, last);
+	enum pt_status status = check_ends(space->format, first, last);
 	struct pt_space copy = *space; /* not written to */
 	struct pt_visitor visitor = {.max_tables = max_tables};
 	struct open_run open = {fn, ctx, first, last, {0}};

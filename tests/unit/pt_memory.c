@@ -93,6 +93,7 @@ static int memory_fill(void *ctx, gpa_t table, unsigned index, unsigned bytes,
 	(void)ctx;
 	if (table % PAGE_SIZE || (index + nr) * bytes > PAGE_SIZE)
 		ck_abort_msg("entry %u, %u of them", index, nr);
+	ck_assert_uint_eq(*moved, table);
 	if (!memory.good_writes)
 		return -EROFS;
 	memory.good_writes--;

@@ -564,6 +564,39 @@ START_TEST(page_that_cannot_be_read_is_no_frame)
 }
 END_TEST
 
+/* A page that userfaultfd, or then copying from it, fails for. */
+START_TEST(what_the_host_refuses_leaves_things_as_they_were)
+{
+	struct toucher writer;
+	uint32_t frame, got;
+	unsigned rights;
+
+	start(1);
+	frame = unmap(RAM, PAGER_REPORT);
+	map(RAM, frame, RWX);
+	put(RAM, 7);
+	/* Protected, but not copied: given back. */
+	ck_assert_int_eq(mprotect(memory.hva, PAGE_SIZE, PROT_NONE), 0);
+	ck_assert_int_eq(pager_unmap(pager, RAM, PAGER_REPORT, &got), -EFAULT);
+	ck_assert_int_eq(
+		mprotect(memory.hva, PAGE_SIZE, PROT_READ | PROT_WRITE), 0);
+	touch_start(&writer, RAM, 8);
+	touch_join(&writer);
+	ck_assert_uint_eq(get(RAM), 8);
+	/* Armed no more, so never protected. */
+	ck_assert_ptr_eq(mmap(memory.hva, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+			 memory.hva);
+	ck_assert_int_eq(pager_map(pager, RAM, frame, RX), -ENOENT);
+	ck_assert_int_eq(pager_unmap(pager, RAM, PAGER_REPORT, &got), -ENOENT);
+	ck_assert_int_eq(pager_find(pager, RAM, &got, &rights), 0);
+	ck_assert_uint_eq(got, frame);
+	ck_assert_uint_eq(rights, RWX);
+	ck_assert_int_eq(nr_faults, 0);
+	end();
+}
+END_TEST
+
 static void live(void)
 {
 	start(1);
@@ -739,7 +772,9 @@ static void fill(TCase *tc)
 	tcase_add_test(tc, misuse_is_refused_and_changes_nothing);
 	tcase_add_test(tc, write_to_a_read_only_frame_is_reported);
 	tcase_add_test(tc, zeros_that_were_only_read_may_become_read_only);
+	tcase_add_test(tc, zeros_that_were_only_read_may_become_read_only);
 	tcase_add_test(tc, page_that_cannot_be_read_is_no_frame);
+	tcase_add_test(tc, what_the_host_refuses_leaves_things_as_they_were);
 	tcase_add_test(tc, nothing_is_left_behind);
 	tcase_add_test(tc, racing_threads_lose_nothing_that_a_frame_keeps);
 	tcase_add_test(tc, racing_threads_see_what_they_wrote_or_the_image);

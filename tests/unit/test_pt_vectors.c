@@ -169,11 +169,17 @@ START_TEST(pointers_to_no_tables_are_refused)
 {
 	struct pt_space space;
 
-	/* Memory type 1; 5 levels; too wide. */
+	/* Memory type 1; 5 levels; reserved bits; too wide. */
 	ck_assert_ptr_nonnull(
 		pt_ept_space(&space, &counted, 0x1019, &pt_x86_cpu_max));
 	ck_assert_ptr_nonnull(
 		pt_ept_space(&space, &counted, 0x1026, &pt_x86_cpu_max));
+	for (unsigned bit = 8; bit < 12; bit++)
+		ck_assert_ptr_nonnull(pt_ept_space(
+			&space, &counted, 0x101e | 1U << bit, &pt_x86_cpu_max));
+	/* Accessed and dirty flags, and shadow stacks, are none of those. */
+	ck_assert_ptr_null(
+		pt_ept_space(&space, &counted, 0x10de, &pt_x86_cpu_max));
 	ck_assert_ptr_nonnull(pt_ept_space(
 		&space, &counted, (UINT64_C(1) << 52) | 0x1e, &pt_x86_cpu_max));
 	ck_assert_ptr_nonnull(

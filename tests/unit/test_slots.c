@@ -33,7 +33,7 @@ static int record(void *ctx, unsigned n, gpa_t gpa, uint64_t len, void *at,
 	}
 	ck_assert_uint_eq(kvm[n].len, 0);
 	ck_assert_uint_eq((gpa | len) & PAGE_MASK, 0);
-	ck_assert_ptr_eq(at, hva + gpa);
+	ck_assert_uint_eq((uintptr_t)at, (uintptr_t)hva + gpa);
 	for (unsigned i = 0; i < MAX; i++)
 		ck_assert(!ranges_overlap(gpa, len, kvm[i].gpa, kvm[i].len));
 	kvm[n] = (struct slot){gpa, len, at, read_only};
@@ -128,6 +128,37 @@ START_TEST(random_pages_are_shown_as_asked)
 }
 END_TEST
 
+/* What is too long for one slot stays two, and fits where two do. */
+START_TEST(neighbours_too_long_together_are_not_joined)
+{
+	const gpa_t page = SLOTS_LEN_MAX - PAGE_SIZE;
+	uintptr_t base = (uintptr_t)hva;
+
+	begin();
+	memset(kvm, 0, sizeof(kvm));
+	slots_fini(&slots);
+	slots_init(&slots, 2, record, &slots);
+	ck_assert_int_eq(slots_add(&slots, 0, page, hva, false), 0);
+	ck_assert_int_eq(slots_add(&slots, SLOTS_LEN_MAX, PAGE_SIZE,
+				   (void *)(base + SLOTS_LEN_MAX), false),
+			 0);
+	ck_assert_int_eq(slots_show(&slots, page, (void *)(base + page),
+				    SLOTS_READ_ONLY),
+			 -ENOSPC);
+	ck_assert_int_eq(
+		slots_show(&slots, page, (void *)(base + page), SLOTS_WHOLE),
+		0);
+	ck_assert_uint_eq(slots.used, 2);
+	ck_assert_uint_eq(kvm[0].len + kvm[1].len, SLOTS_LEN_MAX + PAGE_SIZE);
+	ck_assert_int_eq(slots_page(&slots, page), SLOTS_WHOLE);
+	/* Nor is there room for a hole in the first. */
+	ck_assert_int_eq(
+		slots_show(&slots, PAGE_SIZE, hva + PAGE_SIZE, SLOTS_HIDDEN),
+		-ENOSPC);
+	slots_fini(&slots);
+}
+END_TEST
+
 START_TEST(refusal_of_the_hypervisor_is_told)
 {
 	for (int n = 1; n <= 3; n++) {
@@ -147,6 +178,7 @@ Suite *slots_suite(void)
 	tcase_add_test(tc, page_is_cut_out_and_joined_again);
 	tcase_add_test(tc, neighbours_of_a_kind_are_one_slot);
 	tcase_add_loop_test(tc, random_pages_are_shown_as_asked, 0, 4);
+	tcase_add_test(tc, neighbours_too_long_together_are_not_joined);
 	tcase_add_test(tc, refusal_of_the_hypervisor_is_told);
 	suite_add_tcase(s, tc);
 	return s;

@@ -53,6 +53,7 @@ static Suite *(*const suites[])(void) = {
 	recent_suite,
 	resident_suite,
 	view_suite,
+	view_pager_suite,
 	crash_suite,
 	core_suite,
 	linux_suite,

@@ -737,11 +737,16 @@ void protocol_init(struct protocol *p, const struct gdb_target *target,
 	p->resumed = EVERY_CPU;
 }
 
-void protocol_fini(struct protocol *p)
+static void leave(struct protocol *p)
 {
 	if (p->attached)
 		p->target->detach(p->target->ctx);
 	p->attached = p->running = false;
+}
+
+void protocol_fini(struct protocol *p)
+{
+	leave(p);
 	free(p->description);
 	p->description = NULL;
 }
@@ -755,13 +760,16 @@ void protocol_input(struct protocol *p, const uint8_t *bytes, size_t len)
 void protocol_exited(struct protocol *p, int status)
 {
 	/* Who does not wait for a stop would take it for another answer. */
-	if (p->attached && p->running) {
+	bool waits = p->attached && p->running;
+
+	/* First, because the client may be slow to take what it is sent. */
+	leave(p);
+	if (waits) {
 		if (status > 128)
 			reply(p, "X%02x", status - 128);
 		else
 			reply(p, "W%02x", status);
 		send_reply(p);
 	}
-	p->running = false;
 	p->closed = true;
 }

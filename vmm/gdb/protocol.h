@@ -60,6 +60,6 @@ void protocol_input(struct protocol *protocol, const uint8_t *bytes,
 /* The target may have stopped. */
 void protocol_stopped(struct protocol *protocol);
 
-/* The VM has ended: status is the VMM's, as a shell has it (beyond 128, a
- * signal's). */
+/* The VM has ended: the debugger's points go, and then it is told. status is the
+ * VMM's, as a shell has it (beyond 128, a signal's). */
 void protocol_exited(struct protocol *protocol, int status);

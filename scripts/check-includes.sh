@@ -56,7 +56,7 @@ fi
 
 # vmm-inspect needs no VM to exist.
 if grep -nE '^#include "vmm/' vmm/inspect/*.[ch] |
-	grep -vE '"vmm/(inspect/[a-z_]+|error|version|crash/core_note|child/children)\.h"'; then
+	grep -vE '"vmm/(inspect/[a-z_]+|error|number|version|crash/core_note|child/children)\.h"'; then
 	echo "vmm-inspect knows files and page tables, no VM" >&2
 	fail=1
 fi

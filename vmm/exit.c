@@ -162,36 +162,41 @@ static bool on_mmio(struct exit_env *env, const struct exit_vcpu *vcpu)
 	return true;
 }
 
-int exit_denied(struct exit_env *env, const struct exit_vcpu *vcpu)
+bool exit_denied(struct exit_env *env, const struct exit_vcpu *vcpu,
+		 struct pager_report *report)
 {
 	struct kvm_run *run = vcpu->run;
-	struct pager_report report = {
+
+	*report = (struct pager_report){
 		.gpa = run->mmio.phys_addr,
 		.access = run->mmio.is_write ? PAGER_WRITE : PAGER_READ,
 		.cpu = vcpu->id,
 		.bytes = run->mmio.len,
 	};
 
-	pager_find(env->pager, report.gpa, &report.frame, &report.rights);
+	pager_find(env->pager, report->gpa, &report->frame, &report->rights);
 	if (run->mmio.is_write)
-		memcpy(&report.data, run->mmio.data, run->mmio.len);
+		memcpy(&report->data, run->mmio.data, run->mmio.len);
 	else
 		memset(run->mmio.data, 0xff, sizeof(run->mmio.data));
-	if (pager_control_report(env->control, &report))
-		return 0;
-	if (report.rights)
+	return pager_control_report(env->control, report);
+}
+
+void exit_crash_denied(struct exit_env *env, const struct exit_vcpu *vcpu,
+		       const struct pager_report *report)
+{
+	if (report->rights)
 		crash(env, vcpu,
 		      "write of %u bytes to 0x%llx, where frame %u is mapped "
 		      "to be read and executed alone (--pager-control)",
-		      report.bytes, (unsigned long long)report.gpa,
-		      report.frame);
+		      report->bytes, (unsigned long long)report->gpa,
+		      report->frame);
 	else
 		crash(env, vcpu,
 		      "%s of %u bytes at 0x%llx, which the guest has unmapped "
 		      "(--pager-control)",
-		      run->mmio.is_write ? "write" : "read", report.bytes,
-		      (unsigned long long)report.gpa);
-	return -EINTR;
+		      report->access == PAGER_WRITE ? "write" : "read",
+		      report->bytes, (unsigned long long)report->gpa);
 }
 
 static bool on_nothing(struct exit_env *env, const struct exit_vcpu *vcpu)

@@ -60,10 +60,16 @@ bool exit_skip_no_op(struct exit_env *env, const struct exit_vcpu *vcpu);
 
 /*
  * An MMIO exit to a page of RAM that the guest has unmapped, or may only read
- * (frames.h). Reports it, and answers as an empty bus does: 0; or ends the VM as
- * crashed: -EINTR. The gate is the vCPU's.
+ * (frames.h). Reports it, and answers as an empty bus does: true. False: the
+ * guest asked for no reports, and exit_crash_denied is to end the VM. The gate is
+ * the vCPU's.
  */
-int exit_denied(struct exit_env *env, const struct exit_vcpu *vcpu);
+bool exit_denied(struct exit_env *env, const struct exit_vcpu *vcpu,
+		 struct pager_report *report);
+/* The rest of it, when the gate is nobody's: a debugger may have all vCPUs wait
+ * there first. */
+void exit_crash_denied(struct exit_env *env, const struct exit_vcpu *vcpu,
+		       const struct pager_report *report);
 
 /* Counts and handles run->exit_reason. False: the VM stops (and env->stop knows
  * why). The vCPU's thread. */

@@ -156,7 +156,8 @@ static void take_digest(struct session *s, bool stopped)
 		fprintf(stderr, "vmm: --digest: there is none: %s\n",
 			pager_failure(s->pager)
 				? "the pager failed"
-				: "a virtual CPU or device has not stopped");
+				: "a virtual CPU, a device or the debugger "
+				  "has not stopped");
 	else if (digest_compute(vm_memory(s->vm), s->pager, is_mapped,
 				s->digest, &err))
 		fprintf(stderr, "vmm: --digest: there is none: %s\n", err.text);
@@ -269,7 +270,11 @@ static int run(struct session *s)
 	if (s->stop.reason[0] && (!s->options.quiet || is_error(status)))
 		error_print(s->stop.reason);
 	status = settle(s, status);
-	stub_end(s->stub, status);
+	if (!stub_end(s->stub, status)) {
+		stopped = false;
+		error_print("the debugger's thread has not stopped: its "
+			    "breakpoints may still be in memory");
+	}
 	stopped = explain(s, status, stopped);
 	if (s->trace && (!stopped || trace_destroy(s->trace)))
 		error_print("the trace could not be written whole");

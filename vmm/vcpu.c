@@ -225,8 +225,11 @@ static bool wants_ram(const struct vcpu *vcpu)
 			  r->mmio.len);
 }
 
-/* Answers one fragment from RAM. */
-static int serve_ram(struct vcpu *vcpu)
+/* The instruction touches RAM that the guest has unmapped, and is to end it. */
+#define DENIED 1
+
+/* Answers one fragment from RAM. 0, -errno, or DENIED with the report filled. */
+static int serve_ram(struct vcpu *vcpu, struct pager_report *report)
 {
 	struct exit_env *env = &vcpu->env->exits;
 	struct kvm_run *r = vcpu->x.run;
@@ -235,7 +238,7 @@ static int serve_ram(struct vcpu *vcpu)
 	int rc;
 
 	if (!(memory_rights(env->memory, gpa) & access))
-		return exit_denied(env, &vcpu->x);
+		return exit_denied(env, &vcpu->x, report) ? 0 : DENIED;
 	rc = pager_load(env->pager, gpa, r->mmio.len);
 	if (rc)
 		return rc;
@@ -256,8 +259,9 @@ static bool internal_error(const struct vcpu *vcpu)
 }
 
 /* The gate is ours, the vCPU is out of KVM_RUN with an MMIO exit to RAM. Leaves
- * it with the instruction complete (-EINTR), or with another exit to handle. */
-static int finish_instruction(struct vcpu *vcpu)
+ * it with the instruction complete (-EINTR), with another exit to handle (0), or
+ * in its middle (DENIED). */
+static int finish_instruction(struct vcpu *vcpu, struct pager_report *report)
 {
 	struct memory *memory = vcpu->env->exits.memory;
 	gpa_t first = vcpu->x.run->mmio.phys_addr, last = first;
@@ -267,7 +271,7 @@ static int finish_instruction(struct vcpu *vcpu)
 	vcpu->x.run->immediate_exit = 1;
 	for (int i = 0; !rc && i < FRAGMENTS_MAX && wants_ram(vcpu); i++) {
 		last = vcpu->x.run->mmio.phys_addr;
-		rc = serve_ram(vcpu);
+		rc = serve_ram(vcpu, report);
 		if (!rc)
 			rc = run(vcpu);
 	}
@@ -292,6 +296,7 @@ static bool mendable(const struct vcpu *vcpu)
  * -EINTR: it is done; other -errno: as from KVM_RUN. */
 static int after_exit(struct vcpu *vcpu)
 {
+	struct pager_report report;
 	int rc = 0;
 
 	if (!wants_ram(vcpu) && !mendable(vcpu))
@@ -299,13 +304,17 @@ static int after_exit(struct vcpu *vcpu)
 	if (!gate_begin_alone(&vcpu->env->gate))
 		return -EINTR;
 	if (wants_ram(vcpu)) {
-		rc = finish_instruction(vcpu);
+		rc = finish_instruction(vcpu, &report);
 	} else {
 		rc = memory_cover_all(vcpu->env->exits.memory);
 		if (!rc)
 			rc = -EINTR;
 	}
 	gate_end_alone(&vcpu->env->gate);
+	if (rc == DENIED) {
+		exit_crash_denied(&vcpu->env->exits, &vcpu->x, &report);
+		return -EINTR;
+	}
 	/* A string instruction that ran out of patience goes on the same way,
 	 * one fragment answered by the next turn. */
 	if (!rc && wants_ram(vcpu))

@@ -322,6 +322,26 @@ START_TEST(crash_is_looked_at_before_it_ends_the_vm)
 }
 END_TEST
 
+/* While KVM is in the middle of an instruction, and the other vCPU at the gate. */
+START_TEST(access_to_an_unmapped_page_is_looked_at_too)
+{
+	struct run vmm = {0}, gdb = {0};
+
+	unlink(socket_path());
+	RUN_START(&vmm, must_built("guest/frames.elf"), "-a", "stop=read", "-c",
+		  "2", "--pager-control", gdb_option());
+	run_expect_err(&vmm, "waits for gdb");
+	GDB(&gdb, "guest/frames.elf", "continue", "bt", "info threads",
+	    "continue");
+	SAYS(&gdb, "received signal SIGSEGV", "#0  ", "guest_main", "Thread 2",
+	     "exited with code 0170]");
+	ends(&vmm, 120);
+	run_err_has(&vmm, "guest crashed: vCPU 0: read of 8 bytes at ");
+	run_free(&vmm);
+	run_free(&gdb);
+}
+END_TEST
+
 START_TEST(image_of_32_bits_has_registers_of_32)
 {
 	struct run vmm = {0}, gdb = {0};
@@ -564,6 +584,46 @@ START_TEST(client_that_does_not_listen_does_not_keep_the_vmm)
 }
 END_TEST
 
+/* The digest's line of a guest that has not begun. */
+static void digest_of_a_start(char *line, size_t size, bool patched)
+{
+	struct run vmm = {0};
+	const char *found;
+	int fd;
+
+	unlink(socket_path());
+	RUN_START(&vmm, must_built("guest/debug.elf"), gdb_option(),
+		  "--digest");
+	run_expect_err(&vmm, "waits for gdb");
+	fd = connect_to_it();
+	if (patched) {
+		say_packet(fd, "Z0,100000,1");
+		expect(fd, "$OK#9a");
+		/* Until nobody takes the answers. */
+		for (int i = 0; i < 2000; i++)
+			if (send(fd, "$g#67", 5, MSG_NOSIGNAL | MSG_DONTWAIT) <
+			    0)
+				break;
+	}
+	kill(vmm.pid, SIGTERM);
+	ends(&vmm, 143);
+	found = strstr(vmm.err.bytes, "digest: sha256:");
+	ck_assert_msg(found != NULL, "%s", vmm.err.bytes);
+	snprintf(line, size, "%s", found);
+	close(fd);
+	run_free(&vmm);
+}
+
+START_TEST(breakpoint_of_who_does_not_listen_is_not_in_the_digest)
+{
+	char without[128], with[128];
+
+	digest_of_a_start(without, sizeof(without), false);
+	digest_of_a_start(with, sizeof(with), true);
+	ck_assert_str_eq(with, without);
+}
+END_TEST
+
 START_TEST(end_by_a_signal_is_told)
 {
 	struct run vmm = {0};
@@ -757,6 +817,7 @@ static void fill_gdb(TCase *tcase)
 	tcase_add_test(tcase, detached_guest_runs_on_and_another_gdb_may_come);
 	tcase_add_test(tcase, kill_ends_the_vm);
 	tcase_add_test(tcase, crash_is_looked_at_before_it_ends_the_vm);
+	tcase_add_test(tcase, access_to_an_unmapped_page_is_looked_at_too);
 	tcase_add_test(tcase, image_of_32_bits_has_registers_of_32);
 	tcase_add_test(tcase, trace_names_the_debugger);
 }
@@ -771,6 +832,8 @@ static void fill_clients(TCase *tcase)
 	tcase_add_test(tcase, client_that_goes_away_leaves_no_breakpoint);
 	tcase_add_test(tcase,
 		       client_that_does_not_listen_does_not_keep_the_vmm);
+	tcase_add_test(tcase,
+		       breakpoint_of_who_does_not_listen_is_not_in_the_digest);
 	tcase_add_test(tcase, end_by_a_signal_is_told);
 	tcase_add_loop_test(tcase, waiting_ends_as_running_does, 0, 2);
 	tcase_add_test(tcase, time_limit_counts_while_it_waits);

@@ -219,4 +219,5 @@ void fake_send(void *fake, const char *bytes, size_t len)
 	memcpy(f->sent + f->sent_len, bytes, len);
 	f->sent_len += len;
 	f->sent[f->sent_len] = '\0';
+	f->detaches_when_sent = f->detaches;
 }

@@ -41,6 +41,8 @@ struct fake {
 	/* What was sent. */
 	char sent[1 << 18];
 	size_t sent_len;
+	unsigned
+		detaches_when_sent; /* how many there had been, the last time */
 };
 
 /* Made anew, stopped. */

@@ -277,6 +277,26 @@ START_TEST(what_cannot_be_stepped_says_so_and_stays)
 }
 END_TEST
 
+/* Two watchpoints at one moment, and gdb steps the vCPU whose stop is kept. */
+START_TEST(kept_watch_is_told_before_a_step_that_cannot_be)
+{
+	const struct points_means no_steps = {.execute = true, .data = true};
+
+	tear_down();
+	begin(no_steps, no_steps);
+	put(GDB_WRITE, WATCH_AT, 1);
+	put(GDB_HARD, BREAK_AT, 1);
+	go(GDB_CONTINUE, GDB_CONTINUE);
+	exits(0, DB, BREAK_AT, 2);
+	exits(1, DB, 0x5000, 1);
+	ck_assert_int_eq(taken().point, GDB_HARD);
+	go(GDB_STAY, GDB_STEP);
+	ck_assert_int_eq(taken().cause, GDB_HIT);
+	go(GDB_STAY, GDB_STEP);
+	ck_assert_int_eq(taken().cause, GDB_CANNOT_STEP);
+}
+END_TEST
+
 START_TEST(detach_takes_all_away)
 {
 	memory[0] = 0x90;
@@ -307,6 +327,7 @@ Suite *gdb_debug_suite(void)
 	tcase_add_test(tcase, steps_find_what_other_means_cannot);
 	tcase_add_test(tcase, watch_at_the_same_moment_is_told_next);
 	tcase_add_test(tcase, what_cannot_be_stepped_says_so_and_stays);
+	tcase_add_test(tcase, kept_watch_is_told_before_a_step_that_cannot_be);
 	tcase_add_test(tcase, detach_takes_all_away);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -626,6 +626,17 @@ START_TEST(end_of_the_guest_is_told)
 }
 END_TEST
 
+/* The client may be slow: nothing of the debugger's stays in memory until then. */
+START_TEST(points_go_before_the_end_is_told)
+{
+	say("c");
+	protocol_exited(&protocol, 42);
+	ck_assert_uint_eq(fake.detaches_when_sent, 1);
+	protocol_fini(&protocol);
+	ck_assert_uint_eq(fake.detaches, 1);
+}
+END_TEST
+
 START_TEST(end_by_a_signal_is_told_as_such)
 {
 	say("c");
@@ -798,6 +809,7 @@ static void add_running(Suite *suite)
 	tcase_add_test(tcase, ctrl_c_stops_what_runs);
 	tcase_add_test(tcase, nothing_is_asked_of_a_running_machine);
 	tcase_add_test(tcase, end_of_the_guest_is_told);
+	tcase_add_test(tcase, points_go_before_the_end_is_told);
 	tcase_add_test(tcase, end_by_a_signal_is_told_as_such);
 	tcase_add_test(tcase, end_while_gdb_has_the_prompt_is_silent);
 	tcase_add_test(tcase, detach_lets_go_and_closes);

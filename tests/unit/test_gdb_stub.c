@@ -250,6 +250,8 @@ START_TEST(translate_says_where_and_why_not)
 	turn_paging_off();
 	ck_assert_str_eq(ask("translate 0x1234", &view),
 			 "0x1234 is 0x1234: paging is off\n");
+	ck_assert_str_eq(ask("translate 010", &view),
+			 "0xa is 0xa: paging is off\n");
 	ask("translate 0", NULL);
 	ck_assert_ptr_nonnull(strstr(answer, "not to be had"));
 }

@@ -8,7 +8,7 @@
 #include "tests/suites.h"
 #include "tests/unit/table_help.h"
 #include "vmm/inspect/json.h"
-#include "vmm/inspect/number.h"
+#include "vmm/number.h"
 #include "vmm/inspect/tree.h"
 #include "vmm/inspect/words.h"
 

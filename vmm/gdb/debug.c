@@ -305,7 +305,8 @@ void debug_resume(struct debug *d, const enum gdb_action *actions)
 
 		c->step = actions[i] == GDB_STEP;
 		c->stale = true; /* its registers may have been written */
-		if (c->step && !can_step(d, i))
+		/* A watchpoint that is still to be told comes first. */
+		if (c->step && c->stop.cause == GDB_RUNNING && !can_step(d, i))
 			c->stop = (struct gdb_stop){
 				.cause = GDB_CANNOT_STEP,
 				.cpu = i,

@@ -78,7 +78,8 @@ static size_t read_memory(void *ctx, unsigned cpu, uint64_t addr, void *buf,
 	return done;
 }
 
-/* All of it, or nothing. */
+/* All of it, or nothing, as far as can be known before: each page is tried out
+ * first. When one fails all the same, those before it have been written. */
 static int write_memory(void *ctx, unsigned cpu, uint64_t addr, const void *buf,
 			size_t len)
 {

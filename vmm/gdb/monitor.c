@@ -5,11 +5,12 @@
 #define _GNU_SOURCE
 #include "vmm/gdb/monitor.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "vmm/number.h"
 
 #define WORDS_MAX 4
 
@@ -24,11 +25,7 @@ struct command {
 static bool take_number(FILE *out, const char *what, const char *text,
 			uint64_t *number)
 {
-	char *end;
-
-	errno = 0;
-	*number = strtoull(text, &end, 0);
-	if (isdigit((unsigned char)*text) && !*end && !errno)
+	if (number_parse(text, number))
 		return true;
 	fprintf(out, "%s '%s': not a number of up to 64 bits\n", what, text);
 	return false;

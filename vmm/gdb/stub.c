@@ -19,7 +19,9 @@
 #include "vmm/gdb/protocol.h"
 #include "vmm/sandbox/sandbox.h"
 
-#define SEND_MS	     5000 /* for a client to take what it is sent */
+/* For a client to take what it is sent; at the end, sooner than we are given up. */
+#define SEND_MS	     5000
+#define LAST_SEND_MS 1000
 #define JOIN_SECONDS 2
 
 struct stub {
@@ -39,6 +41,7 @@ struct stub {
 	/* The thread's: */
 	int client; /* -1: none */
 	bool broken;
+	bool ending; /* end_fd has been seen */
 	struct protocol protocol;
 };
 
@@ -51,19 +54,26 @@ int stub_create(struct stub **out, const char *where, struct error *err)
 		return error_set(err, -ENOMEM, "out of memory");
 	stub->client = -1;
 	stub->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rc = stub->end_fd < 0 ? -errno : debug_init(&stub->debug);
+	if (stub->end_fd < 0) {
+		rc = error_set(err, -errno, "--gdb: %s", strerror(errno));
+		goto no_fd;
+	}
+	rc = debug_init(&stub->debug);
 	if (rc)
 		error_set(err, rc, "--gdb: %s", strerror(-rc));
 	else
 		rc = listener_open(&stub->listener, where, err);
-	if (rc) {
-		if (stub->end_fd >= 0)
-			close(stub->end_fd);
-		free(stub);
-		return rc;
-	}
+	if (rc)
+		goto failed;
 	*out = stub;
 	return 0;
+
+failed:
+	debug_fini(&stub->debug);
+	close(stub->end_fd);
+no_fd:
+	free(stub);
+	return rc;
 }
 
 struct debug *stub_debug(struct stub *stub)
@@ -83,13 +93,25 @@ const char *stub_socket(const struct stub *stub)
 
 /* The thread. */
 
+/* Can the client take more? The VM's end interrupts the wait, once. */
+static bool wait_to_send(struct stub *stub)
+{
+	struct pollfd fds[] = {
+		{.fd = stub->client, .events = POLLOUT},
+		{.fd = stub->ending ? -1 : stub->end_fd, .events = POLLIN},
+	};
+	int n = poll(fds, sizeof(fds) / sizeof(*fds),
+		     stub->ending ? LAST_SEND_MS : SEND_MS);
+
+	return n > 0 && fds[0].revents;
+}
+
 /* protocol_send_fn. Who does not listen is given up. */
 static void send_bytes(void *ctx, const char *bytes, size_t len)
 {
 	struct stub *stub = ctx;
 
 	while (len && !stub->broken) {
-		struct pollfd fd = {.fd = stub->client, .events = POLLOUT};
 		ssize_t n = send(stub->client, bytes, len,
 				 MSG_NOSIGNAL | MSG_DONTWAIT);
 
@@ -97,7 +119,7 @@ static void send_bytes(void *ctx, const char *bytes, size_t len)
 			bytes += n;
 			len -= (size_t)n;
 		} else if (errno != EINTR &&
-			   (errno != EAGAIN || poll(&fd, 1, SEND_MS) <= 0)) {
+			   (errno != EAGAIN || !wait_to_send(stub))) {
 			stub->broken = true;
 		}
 	}
@@ -176,6 +198,7 @@ static void serve(struct stub *stub)
 		if (fds[3].revents)
 			take_client(stub);
 	}
+	stub->ending = true;
 	if (stub->client >= 0)
 		protocol_exited(&stub->protocol, stub->status);
 	end_client(stub);
@@ -212,20 +235,22 @@ int stub_start(struct stub *stub, const struct stub_config *config)
 	return -rc;
 }
 
-void stub_end(struct stub *stub, int status)
+bool stub_end(struct stub *stub, int status)
 {
 	struct timespec until;
 	uint64_t one = 1;
+	bool ended = true;
 
 	if (!stub)
-		return;
+		return true;
 	stub->status = status;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += JOIN_SECONDS;
-	/* It may wait for a page, or for a client, for ever. */
-	if (stub->started &&
-	    write(stub->end_fd, &one, sizeof(one)) == sizeof(one))
-		pthread_clockjoin_np(stub->thread, NULL, CLOCK_MONOTONIC,
-				     &until);
+	/* It may wait for a page for ever. */
+	if (stub->started)
+		ended = write(stub->end_fd, &one, sizeof(one)) == sizeof(one) &&
+			!pthread_clockjoin_np(stub->thread, NULL,
+					      CLOCK_MONOTONIC, &until);
 	listener_close(&stub->listener);
+	return ended;
 }

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "pager/trace.h"
@@ -19,7 +20,7 @@
 struct stub;
 
 /* Listens. where: as of --gdb (listener.h), outlives it. 0, or -errno with err
- * filled. */
+ * filled and nothing left behind. */
 int stub_create(struct stub **out, const char *where, struct error *err);
 
 /* What the VM is to be made with. */
@@ -45,6 +46,7 @@ int stub_start(struct stub *stub, const struct stub_config *config);
 /*
  * When the vCPUs have stopped for good: takes breakpoints out of memory, tells
  * gdb the VMM's exit status, closes and removes the socket. Waits a moment for
- * the thread. NULL, and one that has not been started, are allowed.
+ * the thread. False: it has not ended, and breakpoints may still be in memory.
+ * NULL, and one that has not been started, are allowed.
  */
-void stub_end(struct stub *stub, int status);
+bool stub_end(struct stub *stub, int status);

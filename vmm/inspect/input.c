@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/inspect/number.h"
+#include "vmm/number.h"
 
 #define CR0_PG	(UINT64_C(1) << 31)
 #define CR4_PAE (UINT64_C(1) << 5)

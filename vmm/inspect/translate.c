@@ -10,8 +10,8 @@
 
 #include "pager/pt/pt_entry.h"
 #include "vmm/inspect/command.h"
-#include "vmm/inspect/number.h"
 #include "vmm/inspect/words.h"
+#include "vmm/number.h"
 
 typedef unsigned long long ull;
 

@@ -9,9 +9,9 @@
 
 #include "pager/pt/pt_visit.h"
 #include "vmm/inspect/command.h"
-#include "vmm/inspect/number.h"
 #include "vmm/inspect/tree.h"
 #include "vmm/inspect/words.h"
+#include "vmm/number.h"
 
 typedef unsigned long long ull;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "vmm/inspect/number.h"
+#include "vmm/number.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -403,7 +403,7 @@ check-e2e: $(BUILD)/tests/e2e $(BUILD)/vmm $(BUILD)/vmm-inspect guests fetch-roo
 
 # Both in one machine.
 check-nested: $(BUILD)/tests/kvm $(BUILD)/tests/e2e $(BUILD)/vmm $(BUILD)/vmm-inspect guests fetch-kernels fetch-rootfs ## tests with an emulated AMD processor and Debian's KVM
-	scripts/with-kvm --nested --timeout 3000 env $(EMULATED_SKIPS) \
+	scripts/with-kvm --nested --timeout 3000 env $(EMULATED_SKIPS) FAULTLINE_KVM_ONLY=1 \
 		sh -c '$(BUILD)/tests/kvm $(BUILD) && $(BUILD)/tests/e2e $(BUILD)' </dev/null
 
 # --- fuzzing --------------------------------------------------------------

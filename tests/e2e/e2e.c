@@ -25,8 +25,6 @@ int main(int argc, char *argv[])
 	srunner_add_suite(runner, failures_suite());
 	srunner_add_suite(runner, hostile_suite());
 	srunner_add_suite(runner, crashes_suite());
-	srunner_add_suite(runner, inspect_suite());
-	srunner_add_suite(runner, vmlinux_suite());
 	srunner_add_suite(runner, terminal_suite());
 	srunner_add_suite(runner, sandbox_suite());
 	srunner_add_suite(runner, kernels_suite());
@@ -43,6 +41,11 @@ int main(int argc, char *argv[])
 	srunner_add_suite(runner, with_kvm_suite());
 	srunner_add_suite(runner, rootfs_suite());
 	srunner_add_suite(runner, gdb_suite());
+	/* What needs no KVM is the same with any. */
+	if (!getenv("FAULTLINE_KVM_ONLY")) {
+		srunner_add_suite(runner, inspect_suite());
+		srunner_add_suite(runner, vmlinux_suite());
+	}
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

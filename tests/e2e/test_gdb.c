@@ -463,6 +463,29 @@ START_TEST(second_client_is_sent_away)
 }
 END_TEST
 
+START_TEST(who_is_no_debugger_makes_room_and_starts_nothing)
+{
+	struct run vmm = {0};
+	int silent, bogus, gdb;
+
+	start(&vmm, "guest/debug.elf", "");
+	silent = connect_to_it();
+	bogus = connect_to_it();
+	expect_end(silent);
+	say_packet(bogus, "bogus");
+	expect(bogus, "+$#00");
+	gdb = connect_to_it();
+	expect_end(bogus);
+	say_packet(gdb, "?");
+	expect(gdb, "+$T05thread:1;#");
+	say_packet(gdb, "D");
+	expect(gdb, "+$OK#9a");
+	expect_end(gdb);
+	ends(&vmm, 15);
+	run_free(&vmm);
+}
+END_TEST
+
 START_TEST(noise_does_neither_harm_nor_start_the_guest)
 {
 	struct run vmm = {0};
@@ -827,6 +850,7 @@ static void fill_clients(TCase *tcase)
 	tcase_set_timeout(tcase, 120);
 	must_add_folder(tcase);
 	tcase_add_test(tcase, second_client_is_sent_away);
+	tcase_add_test(tcase, who_is_no_debugger_makes_room_and_starts_nothing);
 	tcase_add_test(tcase, noise_does_neither_harm_nor_start_the_guest);
 	tcase_add_test(tcase, hostile_packets_leave_the_vmm_up);
 	tcase_add_test(tcase, client_that_goes_away_leaves_no_breakpoint);

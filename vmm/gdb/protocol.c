@@ -398,16 +398,16 @@ static void attach(struct protocol *p)
 static void take_body(struct protocol *p)
 {
 	const char *args;
-	protocol_command_fn run;
+	protocol_command_fn run = find(p->reader.body, &args);
 
 	if (!p->no_ack)
 		p->send(p->ctx, "+", 1);
-	if (!p->attached)
+	/* Who knows none of our words is no debugger. */
+	if (run && !p->attached)
 		attach(p);
 	/* There is no answer to give while it runs, nor does gdb ask. */
 	if (p->running)
 		return;
-	run = find(p->reader.body, &args);
 	if (run)
 		run(p, args);
 	if (!p->running)

@@ -22,7 +22,7 @@ struct protocol {
 	protocol_send_fn send;
 	void *ctx;
 
-	/* A whole packet has come: it is a debugger. */
+	/* A command that we know has come: it is a debugger. */
 	bool attached;
 	bool running;
 	bool closed; /* the connection is to be closed */

@@ -142,7 +142,8 @@ static bool client_has_gone(const struct stub *stub)
 	return poll(&fd, 1, 0) > 0;
 }
 
-/* One at a time: a second one is told so by the connection's end. */
+/* One at a time: a second one is told so by the connection's end, unless the
+ * first has not shown to be a debugger. */
 static void take_client(struct stub *stub)
 {
 	int fd;
@@ -150,6 +151,8 @@ static void take_client(struct stub *stub)
 	/* The next one, soon. */
 	if (stub->client >= 0 && client_has_gone(stub))
 		return;
+	if (!stub->protocol.attached)
+		end_client(stub);
 	fd = accept4(stub->listener.fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0 && stub->client >= 0) {
 		close(fd);

@@ -426,7 +426,7 @@ FUZZ_SOURCES_fuzz_virtqueue := tests/unit/echo_device.c \
 	virtio_balloon.c)
 FUZZ_SOURCES_fuzz_walk := $(wildcard pager/pt/*.c)
 FUZZ_SOURCES_fuzz_gdb := tests/unit/gdb_help.c \
-	$(addprefix vmm/gdb/,protocol.c packet.c hex.c regs.c)
+	$(addprefix vmm/gdb/,protocol.c protocol_query.c protocol_reply.c packet.c hex.c regs.c)
 
 $(FUZZERS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: tests/fuzz/%.c FORCE
 	@mkdir -p $(@D)

@@ -84,6 +84,7 @@ Suite *gdb_protocol_suite(void);
 Suite *gdb_points_suite(void);
 Suite *gdb_stub_suite(void);
 Suite *gdb_debug_suite(void);
+Suite *gdb_frame_suite(void);
 
 /* With KVM, in the test process (tests/kvm/kvm.h). */
 Suite *vm_suite(void);

@@ -383,9 +383,10 @@ static bool turn(struct vcpu *vcpu)
 
 	if (!gate_enter(&env->gate, &vcpu->pass))
 		return park(vcpu);
-	if (env->exits.debug)
-		debug_before_run(env->exits.debug, vcpu->x.id);
-	rc = run(vcpu);
+	if (env->exits.debug && !debug_before_run(env->exits.debug, vcpu->x.id))
+		rc = -EAGAIN;
+	else
+		rc = run(vcpu);
 	gate_leave(&env->gate, &vcpu->pass);
 	return after_run(vcpu, rc);
 }

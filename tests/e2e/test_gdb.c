@@ -206,6 +206,55 @@ START_TEST(vcpus_are_threads)
 }
 END_TEST
 
+START_TEST(guest_that_is_stepped_to_sleep_wakes)
+{
+	struct run vmm = {0}, gdb = {0};
+
+	start(&vmm, "guest/hlt.elf", "count=3");
+	GDB(&gdb, "guest/hlt.elf", "break cpu_sleep", "continue", "delete",
+	    "stepi 2", "continue");
+	SAYS(&gdb, "Breakpoint 1, ", "exited normally]");
+	ends(&vmm, 0);
+	run_out_has(&vmm, "hlt: woken 3 times\n");
+	run_free(&vmm);
+	run_free(&gdb);
+}
+END_TEST
+
+/* Nobody writes there. */
+START_TEST(guest_that_sleeps_is_watched)
+{
+	struct run vmm = {0}, gdb = {0};
+
+	start(&vmm, "guest/hlt.elf", "count=3");
+	GDB(&gdb, "guest/hlt.elf", "watch *(long *)0x500000", "continue");
+	SAYS(&gdb, "exited normally]");
+	ends(&vmm, 0);
+	run_out_has(&vmm, "hlt: woken 3 times\n");
+	run_free(&vmm);
+	run_free(&gdb);
+}
+END_TEST
+
+/* Processors sleep until they are woken; what has stepped them leaves nothing
+ * behind in their handlers' frames. */
+START_TEST(sleeping_vcpus_are_watched_and_left_alone)
+{
+	struct run vmm = {0}, gdb = {0};
+
+	RUN_START(&vmm, must_built("guest/debug.elf"), "-a", "all", "-c", "2",
+		  gdb_option());
+	run_expect_err(&vmm, "waits for gdb");
+	GDB(&gdb, "guest/debug.elf", "watch debug_arrived", "continue",
+	    "delete", "continue");
+	SAYS(&gdb, "Old value = 0\n", "exited with code 017]");
+	ends(&vmm, 15);
+	run_out_has(&vmm, "debug: arrived 0x3\n");
+	run_free(&vmm);
+	run_free(&gdb);
+}
+END_TEST
+
 START_TEST(loop_is_interrupted_and_ended_by_hand)
 {
 	struct run vmm = {0}, gdb = {0};
@@ -833,6 +882,9 @@ static void fill_gdb(TCase *tcase)
 	tcase_add_test(tcase,
 		       many_breakpoints_are_more_than_there_are_registers);
 	tcase_add_test(tcase, vcpus_are_threads);
+	tcase_add_test(tcase, guest_that_is_stepped_to_sleep_wakes);
+	tcase_add_test(tcase, guest_that_sleeps_is_watched);
+	tcase_add_test(tcase, sleeping_vcpus_are_watched_and_left_alone);
 	tcase_add_test(tcase, loop_is_interrupted_and_ended_by_hand);
 	tcase_add_test(tcase, monitor_knows_what_gdb_does_not);
 	tcase_add_test(tcase,

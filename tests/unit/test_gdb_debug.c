@@ -74,7 +74,7 @@ static void begin(struct points_means kernel, struct points_means user)
 
 	memset(memory, 0, sizeof(memory));
 	ck_assert_int_eq(debug_init(&debug), 0);
-	debug.host = (struct probe){kernel, user, true};
+	debug.host = (struct probe){kernel, user, true, false};
 	points_init(&debug.points, &kernel, &user, &m);
 	gate_init(&gate);
 	debug_set_machine(&debug, &gate, NULL, NULL);

@@ -406,7 +406,9 @@ static void serve_debugger(int unused)
 	if (!sandbox_enter(&stop, NULL))
 		_exit(98);
 	if (accept4(-1, NULL, NULL, 0) != -1 || errno != EBADF ||
-	    ioctl(-1, KVM_SET_GUEST_DEBUG, NULL) != -1 || errno != EBADF)
+	    ioctl(-1, KVM_SET_GUEST_DEBUG, NULL) != -1 || errno != EBADF ||
+	    ioctl(-1, KVM_SET_MP_STATE, NULL) != -1 || errno != EBADF ||
+	    ioctl(-1, KVM_SET_VCPU_EVENTS, NULL) != -1 || errno != EBADF)
 		_exit(97);
 	_exit(unlink(path) == -1 && errno == ENOENT ? FINE : 96);
 }

@@ -84,6 +84,7 @@ static Suite *(*const suites[])(void) = {
 	gdb_points_suite,
 	gdb_stub_suite,
 	gdb_debug_suite,
+	gdb_frame_suite,
 };
 
 int main(void)

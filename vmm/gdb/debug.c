@@ -8,6 +8,11 @@
  * unstepped; long after, its IRET brings a debug exception that nobody asked for.
  * So once a vCPU has been stepped its debug exceptions keep coming here, and are
  * dropped.
+ *
+ * Where KVM emulates ring 0 (probe.h) two things differ. Debug exceptions come
+ * here only while it steps, else they are the guest's: so TF is taken out of such
+ * a frame as soon as there is one. And what is stepped over HLT sleeps some
+ * instructions late: HLT is done by hand.
  */
 #include "vmm/gdb/debug.h"
 
@@ -19,6 +24,8 @@
 
 #include "vmm/crash/registers.h"
 #include "vmm/crash/view.h"
+#include "vmm/gdb/frame.h"
+#include "vmm/gdb/halt.h"
 
 #define DR6_BS	  (1u << 14) /* SDM 3B 17.2.3: a step */
 #define DR6_HITS  0xfu
@@ -26,7 +33,8 @@
 
 #define RFLAGS_TF 0x100u
 
-#define VECTOR_BP 3 /* SDM 3A table 6-1 */
+#define VECTOR_DB 1 /* SDM 3A table 6-1 */
+#define VECTOR_BP 3
 
 /* Memory. */
 
@@ -173,26 +181,20 @@ static struct kvm_guest_debug wanted(const struct debug *d, unsigned cpu)
 	return g;
 }
 
-void debug_before_run(struct debug *d, unsigned cpu)
+static void tell(struct debug_cpu *c, const struct kvm_guest_debug *g)
 {
-	struct debug_cpu *c = &d->cpus[cpu];
-	struct kvm_guest_debug g;
-
-	pthread_mutex_lock(&d->lock);
-	g = wanted(d, cpu);
-	pthread_mutex_unlock(&d->lock);
-	if (g.control & KVM_GUESTDBG_SINGLESTEP)
+	if (g->control & KVM_GUESTDBG_SINGLESTEP)
 		c->was_stepped = true;
 	/* Steps are set up anew each time: TF may have gone. */
-	if (!c->stale && !(g.control & KVM_GUESTDBG_SINGLESTEP) &&
-	    !memcmp(&g, &c->told, sizeof(g)))
+	if (!c->stale && !(g->control & KVM_GUESTDBG_SINGLESTEP) &&
+	    !memcmp(g, &c->told, sizeof(*g)))
 		return;
 	c->inject = 0;
-	c->told = g;
+	c->told = *g;
 	/* What was injected has been taken: next time it is no more. */
 	c->told.control &=
 		~(uint32_t)(KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP);
-	c->stale = ioctl(c->fd, KVM_SET_GUEST_DEBUG, &g) != 0;
+	c->stale = ioctl(c->fd, KVM_SET_GUEST_DEBUG, g) != 0;
 }
 
 /* The guest has set TF itself, or a frame of one of our steps has. */
@@ -207,10 +209,10 @@ static void end_trace(const struct debug_cpu *c)
 }
 
 /* lock held. What has stopped the vCPU, if it is the debugger's business. */
-static struct gdb_stop cause(struct debug *d, unsigned cpu)
+static struct gdb_stop cause(struct debug *d, unsigned cpu,
+			     const struct kvm_debug_exit_arch *a)
 {
 	struct debug_cpu *c = &d->cpus[cpu];
-	const struct kvm_debug_exit_arch *a = &c->run->debug.arch;
 	struct gdb_stop stop = {.cpu = cpu};
 	const struct point *hit = NULL;
 	bool alias = false;
@@ -238,10 +240,9 @@ static struct gdb_stop cause(struct debug *d, unsigned cpu)
 }
 
 /* Not the debugger's: the guest's own, or nobody's any more. */
-static void pass_on(struct debug *d, struct debug_cpu *c)
+static void pass_on(struct debug *d, struct debug_cpu *c,
+		    const struct kvm_debug_exit_arch *a)
 {
-	const struct kvm_debug_exit_arch *a = &c->run->debug.arch;
-
 	if (a->exception == VECTOR_BP)
 		c->inject = KVM_GUESTDBG_INJECT_BP;
 	else if (!(a->dr6 & DR6_BS))
@@ -252,15 +253,16 @@ static void pass_on(struct debug *d, struct debug_cpu *c)
 		c->inject = KVM_GUESTDBG_INJECT_DB;
 }
 
-void debug_exit(struct debug *d, unsigned cpu)
+static void handle(struct debug *d, unsigned cpu,
+		   const struct kvm_debug_exit_arch *a)
 {
 	struct debug_cpu *c = &d->cpus[cpu];
 	struct gdb_stop stop;
 
 	pthread_mutex_lock(&d->lock);
-	stop = cause(d, cpu);
+	stop = cause(d, cpu, a);
 	if (stop.cause == GDB_RUNNING) {
-		pass_on(d, c);
+		pass_on(d, c, a);
 	} else {
 		c->step = false;
 		c->stop = stop;
@@ -270,6 +272,121 @@ void debug_exit(struct debug *d, unsigned cpu)
 		return;
 	gate_hold(d->gate);
 	wake(d);
+}
+
+void debug_exit(struct debug *d, unsigned cpu)
+{
+	handle(d, cpu, &d->cpus[cpu].run->debug.arch);
+}
+
+/* Steps where ring 0 is emulated. */
+
+static bool begins_step(const struct debug *d, unsigned cpu,
+			const struct kvm_guest_debug *g)
+{
+	struct kvm_mp_state mp;
+
+	/* One that waits for INIT or STARTUP will begin elsewhere. */
+	return d->host.emulates && g->control & KVM_GUESTDBG_SINGLESTEP &&
+	       !ioctl(d->cpus[cpu].fd, KVM_GET_MP_STATE, &mp) &&
+	       (mp.mp_state == KVM_MP_STATE_RUNNABLE ||
+		mp.mp_state == KVM_MP_STATE_HALTED);
+}
+
+/* What is mapped of it, from the top. */
+static size_t read_stack(struct debug *d, unsigned cpu, gva_t top,
+			 uint8_t *bytes, size_t len)
+{
+	size_t part;
+	gpa_t gpa;
+
+	for (size_t n = 0; n < len; n += part) {
+		part = PAGE_SIZE - ((top + n) & PAGE_MASK);
+		if (part > len - n)
+			part = len - n;
+		if (translate(d, cpu, top + n, &gpa) ||
+		    debug_read_ram(d, gpa, bytes + n, part))
+			return n;
+	}
+	return len;
+}
+
+/* lock held. A step has led to r. If something came in between, its handler is
+ * to return without TF. */
+static void untrace_frame(struct debug *d, unsigned cpu,
+			  const struct kvm_regs *r)
+{
+	const struct debug_cpu *c = &d->cpus[cpu];
+	uint8_t stack[FRAME_WORDS * 8];
+	struct kvm_sregs s;
+	size_t word, len;
+	gva_t top;
+	gpa_t gpa;
+	int at;
+
+	/* Most instructions move the stack's top by a word at most. */
+	if (r->rsp + 8 - c->from.rsp <= 16 || ioctl(c->fd, KVM_GET_SREGS, &s))
+		return;
+	word = s.cs.l ? 8 : 4;
+	top = s.cs.l ? r->rsp : s.ss.base + r->rsp;
+	len = read_stack(d, cpu, top, stack, FRAME_WORDS * word);
+	at = frame_find_trace(stack, len, word, c->from.rip, c->from.rsp);
+	/* TF is the lowest bit of the second byte. */
+	if (at >= 0 && !translate(d, cpu, top + (gva_t)at + 1, &gpa))
+		write_byte(d, gpa, stack[at + 1] & ~1u);
+}
+
+/* lock held. Is it at HLT in ring 0? Then that is done. */
+static bool step_over_halt(struct debug *d, unsigned cpu,
+			   struct kvm_debug_exit_arch *exit)
+{
+	const int fd = d->cpus[cpu].fd;
+	struct kvm_sregs s;
+	struct kvm_regs r;
+	uint8_t byte;
+	gva_t rip;
+	gpa_t gpa;
+
+	if (ioctl(fd, KVM_GET_SREGS, &s) || ioctl(fd, KVM_GET_REGS, &r) ||
+	    registers_cpl(&s) != 0)
+		return false;
+	rip = s.cs.base + r.rip;
+	if (translate(d, cpu, rip, &gpa) || read_byte(d, gpa, &byte) ||
+	    byte != HALT_OPCODE || halt_by_hand(fd))
+		return false;
+	*exit = (struct kvm_debug_exit_arch){
+		.exception = VECTOR_DB,
+		.pc = rip + 1,
+		.dr6 = DR6_BS,
+	};
+	return true;
+}
+
+bool debug_before_run(struct debug *d, unsigned cpu)
+{
+	struct debug_cpu *c = &d->cpus[cpu];
+	struct kvm_debug_exit_arch exit;
+	struct kvm_guest_debug g;
+	struct kvm_regs r;
+	bool done = false;
+
+	pthread_mutex_lock(&d->lock);
+	if (c->from.step && !ioctl(c->fd, KVM_GET_REGS, &r))
+		untrace_frame(d, cpu, &r);
+	c->from.step = false;
+	g = wanted(d, cpu);
+	if (begins_step(d, cpu, &g) && !ioctl(c->fd, KVM_GET_REGS, &r)) {
+		done = step_over_halt(d, cpu, &exit);
+		c->from.rip = r.rip;
+		c->from.rsp = r.rsp;
+		c->from.step = !done;
+	}
+	pthread_mutex_unlock(&d->lock);
+	if (done)
+		handle(d, cpu, &exit);
+	else
+		tell(c, &g);
+	return !done;
 }
 
 void debug_crash(struct debug *d, unsigned cpu)

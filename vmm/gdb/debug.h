@@ -36,6 +36,10 @@ struct debug_cpu {
 	bool stale;	  /* KVM has to be told of `control` again */
 	uint32_t inject;  /* KVM_GUESTDBG_INJECT_...: the guest's own */
 	struct kvm_guest_debug told;
+	struct {
+		bool step; /* one has begun ... */
+		uint64_t rip, rsp;
+	} from; /* ... here, if the host emulates ring 0 */
 
 	struct gdb_stop stop; /* lock held: why it has all stopped */
 };
@@ -69,8 +73,9 @@ void debug_set_machine(struct debug *debug, struct gate *gate,
 void debug_add_cpu(struct debug *debug, int fd, struct kvm_run *run,
 		   struct gate_pass *pass);
 
-/* A vCPU's thread: before each KVM_RUN, inside the gate. */
-void debug_before_run(struct debug *debug, unsigned cpu);
+/* A vCPU's thread: before each KVM_RUN, inside the gate. False: there is nothing
+ * to run this time, what it would have done is done. */
+bool debug_before_run(struct debug *debug, unsigned cpu);
 /* A vCPU's thread: after KVM_EXIT_DEBUG. */
 void debug_exit(struct debug *debug, unsigned cpu);
 

@@ -28,6 +28,7 @@
 #define PTE_2M	  0x87
 
 #define AT_NOP	 CODE
+#define HLT	 0xf4
 #define AT_STORE (CODE + 1)
 #define AT_OUT	 (CODE + 9)
 static const uint8_t code[] = {
@@ -196,6 +197,18 @@ static void try_out(struct lab *lab, unsigned ring, struct points_means *means)
 	means->patch = traps(lab, ring, &patch, BP, AT_OUT);
 }
 
+/* Without a local APIC, HLT leaves the guest (KVM_EXIT_HLT), stepped or not. */
+static bool steps_over_halt(struct lab *lab)
+{
+	const struct kvm_guest_debug step = {
+		.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP,
+	};
+
+	fill_ram(lab);
+	lab->ram[AT_NOP] = HLT;
+	return traps(lab, 0, &step, DB, AT_STORE);
+}
+
 void probe_host(struct probe *probe)
 {
 	struct lab lab;
@@ -205,6 +218,7 @@ void probe_host(struct probe *probe)
 	if (lab_open(&lab)) {
 		try_out(&lab, 0, &probe->kernel);
 		try_out(&lab, 3, &probe->user);
+		probe->emulates = steps_over_halt(&lab);
 		flags = ioctl(lab.kvm, KVM_CHECK_EXTENSION,
 			      KVM_CAP_SET_GUEST_DEBUG2);
 		probe->blocks_interrupts =

@@ -15,6 +15,7 @@
 struct probe {
 	struct points_means kernel, user; /* in the guest's ring 0, in ring 3 */
 	bool blocks_interrupts;		  /* KVM_GUESTDBG_BLOCKIRQ */
+	bool emulates; /* ring 0, and a step over HLT does not sleep */
 };
 
 /* Where no machine can be made, nothing works: what is wrong will be told by

@@ -222,7 +222,9 @@ static const struct rule rules[] = {
 
 	DEBUGGED(accept4),
 	DEBUGGED_IF(ioctl, IS(1, KVM_SET_GUEST_DEBUG)),
+	DEBUGGED_IF(ioctl, IS(1, KVM_SET_MP_STATE)),
 	DEBUGGED_IF(ioctl, IS(1, KVM_SET_SREGS)),
+	DEBUGGED_IF(ioctl, IS(1, KVM_SET_VCPU_EVENTS)),
 	DEBUGGED_IF(ioctl, IS(1, KVM_GET_FPU)),
 	DEBUGGED_IF(ioctl, IS(1, KVM_SET_FPU)),
 

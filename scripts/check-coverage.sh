@@ -21,6 +21,7 @@ for test in $(grep '^|' "$doc" | sed -nE 's/.*\|([^|]*)\|$/\1/p' |
 	fi
 done
 # A row without a test, but for a table's head.
+# shellcheck disable=SC2016
 if grep '^|' "$doc" | grep -vE '^\| ?(behaviour|system) ?\||^\|[-|]*$' | grep -vE '`[a-z][a-z0-9_]+`[^|`]*\|$'; then
 	echo "$doc: the rows above name no test" >&2
 	fail=1

@@ -37,8 +37,8 @@ only_in() {
 	fi
 }
 only_in 'linux/kvm' \
-	'vmm/(vm|vcpu|exit|xen_exit|cpuid|crash/registers|chips|chips_pc|chips_split|sandbox/rules|gdb/(debug|probe|cpu_state))' \
-	"KVM's headers are for vm, vcpu, exit, xen_exit, cpuid, registers, the chips, the sandbox's rules and gdb's debug, probe and cpu_state"
+	'vmm/(vm|vcpu|exit|xen_exit|cpuid|crash/registers|chips|chips_pc|chips_split|sandbox/rules|gdb/(debug|halt|probe|cpu_state))' \
+	"KVM's headers are for vm, vcpu, exit, xen_exit, cpuid, registers, the chips, the sandbox's rules and gdb's debug, halt, probe and cpu_state"
 only_in 'linux/userfaultfd' 'pager/uffd|vmm/sandbox/rules' \
 	"userfaultfd is for uffd, and the sandbox's rules"
 only_in 'libelf|gelf' 'pager/image_[a-z]+|pager/symbols' "libelf is for images and their symbols"
